@@ -1,0 +1,237 @@
+package webhook
+
+import (
+	"bytes"
+	"container/list"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+// cache keeps media in a folder, or in memory, and forgets what was not used
+// for longest. A file of the folder is one line of JSON, the kept without its
+// body, and then the body. Its name is a hash: URLs may hold passwords.
+type cache struct {
+	dir   string // "": in memory
+	limit int64  // bytes of all bodies
+	log   *slog.Logger
+
+	mu    sync.Mutex
+	size  int64
+	items map[string]*list.Element // of *item
+	order list.List                // the last used first
+}
+
+type item struct {
+	key  string
+	kept kept // without body when there is a folder
+}
+
+// kept is an answer as the cache has it.
+type kept struct {
+	URL          string // that answered
+	ContentType  string
+	ETag         string
+	LastModified string
+	Fresh        time.Time // not to be asked again before
+	Size         int64
+
+	body []byte
+}
+
+func (kept) of(r *Response, fresh time.Time) kept {
+	return kept{r.URL, r.ContentType, r.header.Get("ETag"), r.header.Get("Last-Modified"), fresh, int64(len(r.Body)), r.Body}
+}
+
+func (k kept) response() *Response {
+	return &Response{URL: k.URL, Status: 200, ContentType: k.ContentType, Body: k.body}
+}
+
+func newCache(dir string, limit int64, log *slog.Logger) *cache {
+	c := &cache{dir: dir, limit: limit, log: log, items: map[string]*list.Element{}}
+	if limit <= 0 {
+		c.limit = 512 << 20
+		if dir == "" {
+			c.limit = 64 << 20
+		}
+	}
+	if dir != "" {
+		if err := c.load(); err != nil {
+			log.Warn("media cache; using memory instead", "err", err)
+			c.dir = ""
+		}
+	}
+	return c
+}
+
+// load takes in what an earlier run left in the folder.
+func (c *cache) load() error {
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return err
+	}
+	type file struct {
+		item
+		used time.Time
+	}
+	var files []file
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !e.Type().IsRegular() {
+			continue
+		}
+		k, err := c.read(e.Name())
+		if err != nil { // half a file of a crash, or not ours
+			os.Remove(filepath.Join(c.dir, e.Name()))
+			continue
+		}
+		k.body = nil
+		files = append(files, file{item{e.Name(), k}, info.ModTime()})
+	}
+	slices.SortFunc(files, func(a, b file) int { return a.used.Compare(b.used) })
+	for _, f := range files {
+		c.insert(f.item)
+	}
+	return nil
+}
+
+func (c *cache) read(key string) (kept, error) {
+	b, err := os.ReadFile(filepath.Join(c.dir, key))
+	if err != nil {
+		return kept{}, err
+	}
+	line, body, _ := bytes.Cut(b, []byte("\n"))
+	var k kept
+	if err := json.Unmarshal(line, &k); err != nil {
+		return kept{}, err
+	}
+	if k.Size != int64(len(body)) {
+		return kept{}, errors.New("the file is not complete")
+	}
+	k.body = body
+	return k, nil
+}
+
+func (c *cache) get(key string) (kept, bool) {
+	c.mu.Lock()
+	e, ok := c.items[key]
+	if !ok {
+		c.mu.Unlock()
+		return kept{}, false
+	}
+	c.order.MoveToFront(e)
+	k := e.Value.(*item).kept
+	c.mu.Unlock()
+	if c.dir == "" {
+		return k, true
+	}
+	stored, err := c.read(key)
+	if err != nil {
+		c.drop(key)
+		return kept{}, false
+	}
+	stored.Fresh = k.Fresh // a 304 moves it in memory only
+	now := time.Now()
+	os.Chtimes(filepath.Join(c.dir, key), now, now)
+	return stored, true
+}
+
+// put keeps k, in place of what was there before.
+func (c *cache) put(key string, k kept) {
+	if k.Size > c.limit {
+		c.drop(key)
+		return
+	}
+	if c.dir != "" {
+		if err := c.write(key, k); err != nil {
+			c.log.Warn("media cache", "err", err)
+			c.drop(key)
+			return
+		}
+		k.body = nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.insert(item{key, k})
+}
+
+// insert needs the lock.
+func (c *cache) insert(it item) {
+	if old, ok := c.items[it.key]; ok {
+		c.forget(old)
+	}
+	c.items[it.key] = c.order.PushFront(&it)
+	c.size += it.kept.Size
+	for c.size > c.limit {
+		oldest := c.order.Back()
+		c.forget(oldest)
+		c.remove(oldest.Value.(*item).key)
+	}
+}
+
+// forget needs the lock.
+func (c *cache) forget(e *list.Element) {
+	it := c.order.Remove(e).(*item)
+	delete(c.items, it.key)
+	c.size -= it.kept.Size
+}
+
+func (c *cache) remove(key string) {
+	if c.dir == "" {
+		return
+	}
+	if err := os.Remove(filepath.Join(c.dir, key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.log.Warn("media cache", "err", err)
+	}
+}
+
+func (c *cache) drop(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.items[key]; ok {
+		c.forget(e)
+		c.remove(key)
+	}
+}
+
+func (c *cache) refresh(key string, fresh time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.items[key]; ok {
+		e.Value.(*item).kept.Fresh = fresh
+	}
+}
+
+// write makes the file under another name first: a reader sees the old one or
+// the new one.
+func (c *cache) write(key string, k kept) error {
+	line, err := json.Marshal(k)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(c.dir, "new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already when all went well
+	_, err = f.Write(append(line, '\n'))
+	if err == nil {
+		_, err = f.Write(k.body)
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), filepath.Join(c.dir, key))
+}
