@@ -1,0 +1,240 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hookswitch/hookswitch/runtime"
+)
+
+// crashing names the database for the child process of the crash test.
+const crashing = "HOOKSWITCH_STORE_CRASH_TEST"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(crashing); path != "" {
+		saveUntilKilled(path)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// saveUntilKilled saves calls with two events and two callbacks each and
+// prints the SID of each call once it is safe.
+func saveUntilKilled(path string) {
+	db, err := Open(path)
+	if err != nil {
+		fmt.Println("error", err)
+		return
+	}
+	for w := range 4 {
+		go func() {
+			for n := 0; ; n++ {
+				call := record("AC1", fmt.Sprintf("CA%d-%d-%d", os.Getpid(), w, n), noon)
+				events := []runtime.Event{{At: noon, Kind: "a"}, {At: noon, Kind: "b"}}
+				err := db.Save(context.Background(), call, events, []runtime.Callback{owed("/1", noon), owed("/2", noon)})
+				if err != nil {
+					fmt.Println("error", err)
+					return
+				}
+				fmt.Println(call.SID) // one write each: lines do not mix
+			}
+		}()
+	}
+	select {}
+}
+
+func TestNothingAcknowledgedIsLostByKill9(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "calls.db")
+	r := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	acknowledged := make(map[string]bool)
+	rounds := 20
+	if testing.Short() {
+		rounds = 3
+	}
+	for range rounds {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), crashing+"="+path)
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for left := 1 + r.IntN(100); lines.Scan(); left-- {
+			if strings.HasPrefix(lines.Text(), "error") {
+				t.Error(lines.Text())
+			}
+			acknowledged[lines.Text()] = true
+			if left == 0 {
+				child.Process.Kill() // SIGKILL; the lines already in the pipe still count
+			}
+		}
+		if err := child.Wait(); child.ProcessState.Exited() {
+			t.Fatalf("the child ended by itself: %v", err)
+		}
+		db, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for sid := range acknowledged {
+			if _, err := db.Call(t.Context(), "AC1", sid); err != nil {
+				t.Errorf("%s was acknowledged: %v", sid, err)
+			}
+		}
+		// What was not acknowledged is there whole or not at all.
+		var halves int
+		err = db.read.QueryRow(`SELECT count(*) FROM calls WHERE
+			(SELECT count(*) FROM events e WHERE e.account = calls.account AND e.call = calls.sid) != 2 OR
+			(SELECT count(*) FROM callbacks c WHERE c.account = calls.account AND c.call = calls.sid) != 2`).Scan(&halves)
+		if err != nil || halves != 0 {
+			t.Errorf("got %d calls with half of their rows, %v", halves, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(acknowledged) < rounds {
+		t.Errorf("only %d calls acknowledged in %d rounds", len(acknowledged), rounds)
+	}
+}
+
+func TestOpenedAgainItHasEverything(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "deep", "folder", "with space and 100%?#.db")
+	for n := range 3 {
+		db, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		save(t, db, record("AC1", fmt.Sprint("CA", n), at(n)), nil, owed("/a", noon))
+		calls, err := db.Calls(t.Context(), "AC1", 10)
+		if err != nil || len(calls) != n+1 {
+			t.Errorf("got %d calls, %v; want %d", len(calls), err, n+1)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o600 {
+		t.Errorf("got mode %o, want 600", got)
+	}
+}
+
+func TestOpenSaysWhatItCannotOpen(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text.db")
+	if err := os.WriteFile(text, []byte(strings.Repeat("not a database. ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, target, want string }{
+		{"nothing", "", "no path"},
+		{"another kind of store", "postgres://u:secret@h/db", "postgres is not a kind of store we have"},
+		{"no path in the URL", "sqlite://", "is not sqlite:///path"},
+		{"a folder", dir, "is a directory"},
+		{"another file", text, "not a database"},
+	} {
+		_, err := Open(c.target)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestADatabaseOfANewerVersionIsLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "calls.db")
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raw.Exec("PRAGMA user_version = 999"); err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open("sqlite://" + path); err == nil || !strings.Contains(err.Error(), "newer hookswitch") {
+		t.Errorf("got %v, want a newer hookswitch", err)
+	}
+}
+
+func TestOneBadWriteDoesNotFailTheGroup(t *testing.T) {
+	db, err := Open(filepath.Join(t.TempDir(), "calls.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	broken := errors.New("broken")
+	db.writes.turn.Lock() // so that all of them queue up
+	errs := make([]error, 5)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			errs[i] = db.writes.do(t.Context(), func(tx *sql.Tx) error {
+				if i == 2 {
+					return broken
+				}
+				_, err := tx.Exec(saveCall, fields(record("AC1", fmt.Sprint("CA", i), noon))...)
+				return err
+			})
+		})
+	}
+	for queued := 0; queued < len(errs); {
+		db.writes.mu.Lock()
+		queued = len(db.writes.queue)
+		db.writes.mu.Unlock()
+	}
+	db.writes.turn.Unlock()
+	wg.Wait()
+	for i, err := range errs {
+		if want := map[bool]error{true: broken}[i == 2]; err != want {
+			t.Errorf("write %d: got %v, want %v", i, err, want)
+		}
+	}
+	if calls, err := db.Calls(t.Context(), "AC1", 10); err != nil || len(calls) != 4 {
+		t.Errorf("got %d calls, %v; want 4", len(calls), err)
+	}
+}
+
+// BenchmarkSave is one state change of a call: the record, two events and a
+// callback; parallel, as many calls at once.
+func BenchmarkSave(b *testing.B) {
+	for _, parallel := range []int{1, 50} {
+		b.Run(fmt.Sprintf("%d at once", parallel), func(b *testing.B) {
+			db, err := Open(filepath.Join(b.TempDir(), "calls.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			b.ResetTimer()
+			var wg sync.WaitGroup
+			for w := range parallel {
+				wg.Go(func() {
+					for n := w; n < b.N; n += parallel {
+						call := record("AC1", fmt.Sprint("CA", n/4), noon)
+						events := []runtime.Event{{At: noon, Kind: "fetch", Text: "POST http://localhost/voice"}, {At: noon, Kind: "answer"}}
+						if err := db.Save(b.Context(), call, events, []runtime.Callback{owed("/a", noon)}); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "saves/s")
+		})
+	}
+}
