@@ -54,6 +54,10 @@ type Config struct {
 	CacheDir   string
 	CacheBytes int64
 
+	// Transport replaces the network and its guard, for call scripts; nil is
+	// the guarded network.
+	Transport http.RoundTripper
+
 	RootCAs *x509.CertPool // nil: the system's
 	Log     *slog.Logger   // nil: none
 }
@@ -64,7 +68,7 @@ type Client struct {
 	total, connect time.Duration
 	log            *slog.Logger
 	guard          *guard
-	transport      *http.Transport
+	transport      http.RoundTripper
 	cache          *cache
 
 	alive   context.Context // done when the client is closed
@@ -126,7 +130,9 @@ func New(c Config) *Client {
 	if client.guard, err = newGuard(c.AllowHosts); err != nil {
 		client.log.Warn("webhooks.allow_hosts", "err", err)
 	}
-	client.transport = newTransport(client.guard, c.RootCAs)
+	if client.transport = c.Transport; client.transport == nil {
+		client.transport = newTransport(client.guard, c.RootCAs)
+	}
 	client.cache = newCache(c.CacheDir, c.CacheBytes, client.log)
 	return client
 }
@@ -136,7 +142,9 @@ func New(c Config) *Client {
 func (c *Client) Close() error {
 	c.kill(errClosed)
 	c.running.Wait()
-	c.transport.CloseIdleConnections()
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
 	return nil
 }
 
