@@ -1,0 +1,254 @@
+// Package sip answers telephone calls that come over SIP (RFC 3261).
+//
+// [Listen] opens the sockets and calls Config.Answer with a [Leg] for each
+// INVITE that is owed a call. Everything else is answered here: what is
+// malformed, refused, repeated, or belongs to a call that is up.
+//
+// Bytes from outside pass three gates in turn. Only peers on the ACL are read
+// at all; everybody else gets silence. [split] then cuts a message into lines
+// within fixed limits, so that no message costs more than its length. Only what
+// passes reaches sipgo's parser, and only a call costs memory: all other
+// requests are answered without keeping state (RFC 3261 §8.2.7).
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookswitch/hookswitch/media"
+)
+
+// Config says where to listen, whom to answer and what with.
+type Config struct {
+	// Listen has URLs of the form udp://host:port and tcp://host:port. Port 0
+	// takes a free one; Server.Addrs tells which.
+	Listen []string
+
+	// ExternalIP is what peers outside private networks are told as our
+	// address, in Contact and in SDP. When it is not valid, and for peers on
+	// private networks and loopback, it is the address that the system would
+	// send from.
+	ExternalIP netip.Addr
+
+	// ACL has the addresses that are answered; empty means loopback only.
+	ACL []netip.Prefix
+
+	Ports *media.Ports
+	Pacer *media.Pacer
+
+	// Codecs are the names we speak, best first; empty means PCMU, PCMA.
+	Codecs []string
+
+	// MaxCalls is the number of calls at once and MaxCPS the number of new
+	// ones per second. What is beyond gets 503 with Retry-After. 0 is no limit.
+	MaxCalls, MaxCPS int
+
+	// MediaTimeout ends an answered call that has brought neither RTP nor RTCP
+	// for this long, because its BYE has been lost; twice as long while the
+	// caller holds us. 0 means 30 s. Less than 0 switches it off, for callers
+	// that send nothing while they are silent.
+	MediaTimeout time.Duration
+
+	UserAgent string       // of the Server and User-Agent headers; empty sends none
+	Log       *slog.Logger // nil logs nothing
+
+	// Answer runs on a goroutine of its own for each new call. Its context ends
+	// with the leg; the cause is then Leg.Err. When it returns, a leg that is
+	// still up is hung up (480 if it was never answered). A panic ends only
+	// this call, with 500.
+	Answer func(ctx context.Context, leg *Leg)
+}
+
+// Server answers calls on its sockets until it is closed.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	openWire func() (wire media.Wire, port int, err error)
+	seed     maphash.Seed // of the To tags of answers without state
+	draining atomic.Bool
+	messages bucket // all messages from peers
+	starts   bucket // new calls
+	sampled  sampler
+
+	mu           sync.Mutex
+	transactions map[string]*transaction
+	requests     map[string]*outgoing // ours, by branch
+	merged       map[string]*transaction
+	dialogs      map[dialogID]*Leg
+	legs         map[*Leg]struct{}
+	lines        map[*line]struct{}
+	linesOf      map[netip.Addr]int
+
+	sockets   []socket
+	listeners []net.Listener
+	reading   sync.WaitGroup // read loops
+	calling   sync.WaitGroup // legs, and what they wait for
+}
+
+// maxMessages is how many messages per second are read from all peers
+// together; a hundred calls per second need less than a tenth of it.
+const maxMessages = 10_000
+
+// Listen opens the sockets of cfg and serves them until Close.
+func Listen(cfg Config) (*Server, error) {
+	if cfg.Ports == nil || cfg.Pacer == nil {
+		return nil, errors.New("sip: listen: no media ports or no pacer")
+	}
+	s, err := newServer(cfg, func() (media.Wire, int, error) {
+		u, err := cfg.Ports.Open()
+		if err != nil {
+			return nil, 0, err
+		}
+		return u, u.Port(), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, addr := range cfg.Listen {
+		if err := s.open(addr); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	if len(cfg.Listen) == 0 {
+		return nil, errors.New("sip: listen: no address")
+	}
+	return s, nil
+}
+
+func newServer(cfg Config, openWire func() (media.Wire, int, error)) (*Server, error) {
+	if cfg.Answer == nil {
+		return nil, errors.New("sip: listen: nothing to answer calls with")
+	}
+	if len(cfg.ACL) == 0 {
+		cfg.ACL = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	if len(cfg.Codecs) == 0 {
+		cfg.Codecs = []string{"PCMU", "PCMA"}
+	}
+	if cfg.MediaTimeout == 0 {
+		cfg.MediaTimeout = 30 * time.Second
+	}
+	s := &Server{
+		cfg:          cfg,
+		log:          cfg.Log,
+		openWire:     openWire,
+		seed:         maphash.MakeSeed(),
+		messages:     bucket{rate: maxMessages},
+		starts:       bucket{rate: float64(cfg.MaxCPS)},
+		transactions: make(map[string]*transaction),
+		requests:     make(map[string]*outgoing),
+		merged:       make(map[string]*transaction),
+		dialogs:      make(map[dialogID]*Leg),
+		legs:         make(map[*Leg]struct{}),
+		lines:        make(map[*line]struct{}),
+		linesOf:      make(map[netip.Addr]int),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return s, nil
+}
+
+func (s *Server) open(addr string) error {
+	u, err := url.Parse(addr)
+	if err != nil {
+		return fmt.Errorf("sip: listen %s: %w", addr, err)
+	}
+	switch u.Scheme {
+	case "udp":
+		a, err := net.ResolveUDPAddr("udp", u.Host)
+		if err != nil {
+			return fmt.Errorf("sip: listen %s: %w", addr, err)
+		}
+		c, err := net.ListenUDP("udp", a)
+		if err != nil {
+			return fmt.Errorf("sip: listen %s: %w", addr, err)
+		}
+		// A burst of calls must not be lost while one message is worked on. The
+		// system may grant less than we ask for, which is no reason to stop.
+		c.SetReadBuffer(4 << 20)
+		s.serveUDP(c)
+	case "tcp":
+		l, err := net.Listen("tcp", u.Host)
+		if err != nil {
+			return fmt.Errorf("sip: listen %s: %w", addr, err)
+		}
+		s.serveTCP(l)
+	default:
+		return fmt.Errorf("sip: listen %s: the scheme must be udp or tcp", addr)
+	}
+	return nil
+}
+
+// Addrs returns the URLs that the server listens on, with their real ports.
+func (s *Server) Addrs() []string {
+	var addrs []string
+	for _, c := range s.sockets {
+		addrs = append(addrs, "udp://"+c.LocalAddr().String())
+	}
+	for _, l := range s.listeners {
+		addrs = append(addrs, "tcp://"+l.Addr().String())
+	}
+	return addrs
+}
+
+// Drain lets the calls that are up go on and refuses new ones: INVITE and
+// OPTIONS get 503 with Retry-After, so that a proxy turns to the next server.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Calls is the number of calls that are up or being set up.
+func (s *Server) Calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.legs)
+}
+
+// Close hangs up all calls, waits until their Answer functions have returned,
+// and closes the sockets.
+func (s *Server) Close() error {
+	s.Drain()
+	s.mu.Lock()
+	legs := slices.Collect(maps.Keys(s.legs))
+	s.mu.Unlock()
+	var hanging sync.WaitGroup
+	for _, l := range legs {
+		hanging.Go(func() { l.Hangup(context.Background()) })
+	}
+	hanging.Wait()
+	s.calling.Wait()
+
+	var errs []error
+	for _, c := range s.sockets {
+		errs = append(errs, c.Close())
+	}
+	for _, l := range s.listeners {
+		errs = append(errs, l.Close())
+	}
+	s.mu.Lock()
+	for l := range s.lines {
+		l.Close()
+	}
+	s.mu.Unlock()
+	s.reading.Wait()
+	s.terminate()
+	return errors.Join(errs...)
+}
+
+// allowed tells whether ip is a peer. Everybody else gets silence, so that a
+// scanner finds nothing.
+func (s *Server) allowed(ip netip.Addr) bool {
+	ip = ip.Unmap()
+	return slices.ContainsFunc(s.cfg.ACL, func(p netip.Prefix) bool { return p.Contains(ip) })
+}

@@ -1,0 +1,170 @@
+package sip
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+
+	sipgo "github.com/emiago/sipgo/sip"
+)
+
+// The timers of RFC 3261 §17.1.1.1 that this package keeps itself; they are
+// sipgo's defaults too.
+const (
+	t1 = 500 * time.Millisecond
+	t2 = 4 * time.Second
+)
+
+// quiet is sipgo's logger: it would log messages whole.
+var quiet = slog.New(slog.DiscardHandler)
+
+// transaction is a request that is kept until it can no longer be repeated
+// (RFC 3261 §17.2). All others are answered without state.
+type transaction struct {
+	*sipgo.ServerTx
+	leg    *Leg // whose INVITE or re-INVITE it is, or whose other request
+	status int  // of the final answer so far; guarded by leg.mu
+}
+
+// begin keeps r as a transaction of leg. It returns nil when another copy of
+// the request has been first.
+func (s *Server) begin(r *request, leg *Leg) *transaction {
+	t := &transaction{leg: leg}
+	t.ServerTx = sipgo.NewServerTx(r.key, r.Request, r.path, quiet)
+	t.Init() // cannot fail
+	s.mu.Lock()
+	if s.transactions[r.key] != nil {
+		s.mu.Unlock()
+		t.Terminate()
+		return nil
+	}
+	s.transactions[r.key] = t
+	if r.toTag == "" {
+		s.merged[r.mergeKey()] = t
+	}
+	s.mu.Unlock()
+	if !t.OnTerminate(func(string, error) { s.endTransaction(r, t) }) {
+		s.endTransaction(r, t)
+	}
+	return t
+}
+
+func (s *Server) endTransaction(r *request, t *transaction) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.transactions, r.key)
+	if s.merged[r.mergeKey()] == t {
+		delete(s.merged, r.mergeKey())
+	}
+}
+
+func (s *Server) transaction(key string) *transaction {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.transactions[key]
+}
+
+// terminate ends all transactions, when nothing can be received any more.
+func (s *Server) terminate() {
+	s.mu.Lock()
+	var all []*transaction
+	for _, t := range s.transactions {
+		all = append(all, t)
+	}
+	s.mu.Unlock()
+	for _, t := range all {
+		t.Terminate()
+	}
+}
+
+// respond sends res within the transaction. t.leg.mu is held, so that a final
+// answer is the only one: sipgo would repeat whichever it was given last.
+func (t *transaction) respond(res *sipgo.Response) error {
+	if t.status >= 300 {
+		return nil
+	}
+	if res.StatusCode >= 200 {
+		t.status = res.StatusCode
+	}
+	return t.Respond(res)
+}
+
+// transactionKey is what makes two requests copies of one (RFC 3261 §17.2.3).
+// An ACK to a refusal and a CANCEL belong to their INVITE. Where the request
+// came from is part of it, so that nobody else can speak into a transaction.
+func (r *request) transactionKey() string {
+	method := string(r.Method)
+	if method == "ACK" || method == "CANCEL" {
+		method = "INVITE"
+	}
+	via, _, _ := strings.Cut(r.raw.get("Via"), ",")
+	branch := parameter(via, "branch")
+	if rest, ok := strings.CutPrefix(branch, sipgo.RFC3261BranchMagicCookie); ok && rest != "" {
+		sentBy, _, _ := strings.Cut(via, ";")
+		return strings.Join([]string{r.path.remote.Addr().String(), sentBy, branch, method}, "\n")
+	}
+	seq, _, _ := strings.Cut(r.raw.get("CSeq"), " ")
+	return strings.Join([]string{r.path.remote.Addr().String(), via, r.callID, r.fromTag, seq, method}, "\n")
+}
+
+// mergeKey is equal for copies of one request that came over different ways
+// (RFC 3261 §8.2.2.2).
+func (r *request) mergeKey() string {
+	return strings.Join([]string{r.callID, r.fromTag, r.raw.get("CSeq")}, "\n")
+}
+
+// outgoing is a request of ours that waits for its answer.
+type outgoing struct {
+	*sipgo.ClientTx
+	done chan struct{} // closed at a final answer, a timeout, or when the path is gone
+}
+
+// send sends a request other than INVITE and ACK, and repeats it until it is
+// answered, timed out or terminated. It must be called by a leg's goroutine.
+func (s *Server) send(req *sipgo.Request, p path) (*outgoing, error) {
+	branch := req.Via().Params.GetOr("branch", "")
+	o := &outgoing{ClientTx: sipgo.NewClientTx(branch, req, p, quiet), done: make(chan struct{})}
+	s.mu.Lock()
+	s.requests[branch] = o
+	s.mu.Unlock()
+	err := o.Init()
+	s.calling.Go(func() {
+		defer close(o.done)
+		defer func() {
+			s.mu.Lock()
+			delete(s.requests, branch)
+			s.mu.Unlock()
+		}()
+		defer o.Terminate()
+		if err != nil {
+			return
+		}
+		for {
+			select {
+			case res := <-o.Responses():
+				if res.StatusCode >= 200 {
+					return
+				}
+			case <-o.Done():
+				return
+			}
+		}
+	})
+	return o, err
+}
+
+// response hands an answer to the request of ours that it is for.
+func (s *Server) response(res *sipgo.Response) {
+	via := res.Via()
+	if via == nil {
+		return
+	}
+	s.mu.Lock()
+	o := s.requests[via.Params.GetOr("branch", "")]
+	s.mu.Unlock()
+	if o == nil {
+		return // late, or of nothing we sent
+	}
+	// sipgo waits here until the answer is taken; the read loop must not.
+	s.reading.Go(func() { o.Receive(res) })
+}
