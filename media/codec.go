@@ -1,0 +1,24 @@
+package media
+
+import (
+	"strings"
+
+	"github.com/hookswitch/hookswitch/media/g711"
+)
+
+// codec is one way of coding a stream's sound. Both of ours code each sample
+// as one byte, so a length in bytes is a length in RTP clock ticks (RFC 3551
+// section 4.5.14).
+type codec struct {
+	rate    int  // Hz, of the sound and of the RTP clock
+	silence byte // the code of a zero sample
+	encode  func(dst []byte, src []int16)
+	decode  func(dst []int16, src []byte)
+}
+
+func codecFor(name string) codec {
+	if strings.EqualFold(name, "PCMA") {
+		return codec{8000, 0xd5, g711.EncodeALaw, g711.DecodeALaw}
+	}
+	return codec{8000, 0xff, g711.EncodeULaw, g711.DecodeULaw}
+}

@@ -1,0 +1,62 @@
+package media
+
+import "net/netip"
+
+// latchAfter is how many packets in a row lock a stream to their source.
+const latchAfter = 4
+
+// latch decides whose packets are a stream's (symmetric RTP, RFC 4961). Only
+// the address in the SDP may send, and, where that one is private and so seen
+// through a NAT, the address the signalling came from. Until the lock any port
+// of such an address is heard; four packets in a row from one of them lock the
+// stream to it, until the call is negotiated anew.
+type latch struct {
+	sdp        netip.Addr
+	signalling netip.Addr // invalid when it may not send
+	locked     bool
+	at         netip.AddrPort // where the last packets in a row came from
+	ssrc       uint32
+	seq        uint16
+	run        int
+}
+
+func newLatch(remote netip.AddrPort, signalling netip.Addr) latch {
+	l := latch{sdp: remote.Addr().Unmap()}
+	if !l.sdp.IsValid() || behindNAT(l.sdp) {
+		l.signalling = signalling.Unmap()
+	}
+	return l
+}
+
+// allows reports whether packets from this address may be the peer's.
+func (l *latch) allows(a netip.Addr) bool {
+	if l.locked {
+		return a == l.at.Addr()
+	}
+	return a.IsValid() && (a == l.sdp || a == l.signalling)
+}
+
+// accept reports whether the packet is the peer's, and whether it was the one
+// that locked the stream to its source.
+func (l *latch) accept(from netip.AddrPort, ssrc uint32, seq uint16) (ok, locks bool) {
+	if l.locked {
+		return from == l.at, false
+	}
+	if !l.allows(from.Addr()) {
+		return false, false
+	}
+	if from != l.at || ssrc != l.ssrc || seq != l.seq+1 {
+		l.run = 0
+	}
+	l.at, l.ssrc, l.seq = from, ssrc, seq
+	l.run++
+	l.locked = l.run == latchAfter
+	return true, l.locked
+}
+
+// behindNAT reports whether the address cannot be the one that packets from
+// another network arrive from.
+func behindNAT(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsUnspecified() ||
+		netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10).Contains(a) // RFC 6598
+}

@@ -1,0 +1,129 @@
+package media
+
+import (
+	"time"
+
+	"github.com/hookswitch/hookswitch/media/pcm"
+	"github.com/pion/rtp"
+)
+
+// lateAfter is how long after its time a frame counts as late.
+const lateAfter = 5 * time.Millisecond
+
+// maxOwed is how many skipped frames the taps still get, 10 seconds: after
+// more than that the machine was asleep, and so was the call.
+const maxOwed = 500
+
+// scratch is the memory that sending and receiving a frame needs for a
+// moment; each shard has one for all its streams.
+type scratch struct {
+	frame  [320]int16 // 20 ms at up to 16 kHz
+	packet [rtpHeader + 320]byte
+	event  [4]byte
+}
+
+// rtpHeader is the size of our RTP headers: no CSRCs, no extensions.
+const rtpHeader = 12
+
+// sending reports whether RTP goes out at all. s.mu is held, here and below.
+func (s *Stream) sending() bool { return s.cfg.Send && s.stats.Remote.IsValid() && !s.closed }
+
+// send sends the frame that is due. A frame whose whole 20 ms have passed is
+// skipped, never caught up with: the timestamps tell of the gap, and the
+// source goes on where it was.
+func (s *Stream) send(sc *scratch, skipped int64, asOf, deadline time.Duration) (last *play) {
+	frame := pcm.FrameLen(s.codec.rate)
+	s.out.Timestamp += uint32(skipped) * uint32(frame)
+	s.stats.Skipped += uint64(skipped)
+	s.owed = int(min(skipped, maxOwed)) + 1
+	p, sound := s.pull(sc.frame[:frame], asOf)
+	switch {
+	case !s.sending():
+		if p != nil && p.digits != nil {
+			p.digits.next(&sc.event, s.out.Timestamp, frame)
+		}
+	case sound:
+		s.codec.encode(sc.packet[rtpHeader:], sc.frame[:frame])
+		s.sendPacket(sc, &s.out, frame)
+		s.out.Marker = false
+	case p != nil && p.digits != nil && s.sendEvent(sc, p.digits, frame):
+	default:
+		s.sendSilence(sc)
+	}
+	s.out.Timestamp += uint32(frame)
+	if p != nil && p.ended() {
+		p.over = deadline + pcm.FrameTime
+		return p
+	}
+	return nil
+}
+
+// pull asks the play that is heard for its frame. The plays that are found to
+// have ended meanwhile are taken out; they are told when the tick is over.
+// Plays begun after asOf wait for the next frame, so that it does not matter
+// which stream of a tick comes first.
+func (s *Stream) pull(f pcm.Frame, asOf time.Duration) (p *play, sound bool) {
+	for i := len(s.plays) - 1; i >= 0; i-- {
+		p := s.plays[i]
+		switch {
+		case p.begun > asOf:
+		case p.digits != nil && !p.digits.ended():
+			return p, false
+		case p.digits == nil && p.src.Next(f):
+			return p, true
+		default:
+			s.plays = append(s.plays[:i], s.plays[i+1:]...)
+			s.over = append(s.over, p)
+		}
+	}
+	return nil, false
+}
+
+func (s *Stream) sendSilence(sc *scratch) {
+	frame := pcm.FrameLen(s.codec.rate)
+	for i := range frame {
+		sc.packet[rtpHeader+i] = s.codec.silence
+	}
+	s.sendPacket(sc, &s.out, frame)
+	s.out.Marker = false
+}
+
+// sendEvent sends the packet of digit d that this frame has, if any.
+func (s *Stream) sendEvent(sc *scratch, d *digits, frame int) bool {
+	ts, marker, ok := d.next(&sc.event, s.out.Timestamp, frame)
+	if ok {
+		s.sendEventPacket(sc, ts, marker)
+	}
+	return ok
+}
+
+// release lets go of a digit under way: its end, three times.
+func (s *Stream) release(d *digits) {
+	sc := new(scratch)
+	ts, ok := d.cut(&sc.event, pcm.FrameLen(s.codec.rate))
+	if !ok || !s.sending() {
+		return
+	}
+	for range 3 {
+		s.sendEventPacket(sc, ts, false)
+	}
+}
+
+func (s *Stream) sendEventPacket(sc *scratch, ts uint32, marker bool) {
+	h := s.out
+	h.PayloadType, h.Timestamp, h.Marker = s.cfg.EventType, ts, marker
+	copy(sc.packet[rtpHeader:], sc.event[:])
+	s.sendPacket(sc, &h, len(sc.event))
+}
+
+// sendPacket sends the n bytes of payload that stand in sc.
+func (s *Stream) sendPacket(sc *scratch, h *rtp.Header, n int) {
+	h.MarshalTo(sc.packet[:rtpHeader])
+	s.out.SequenceNumber++
+	if err := s.wire.Send(sc.packet[:rtpHeader+n]); err != nil {
+		s.stats.SendErrors++
+		return
+	}
+	s.stats.Sent++
+	s.stats.SentBytes += uint64(n)
+}
