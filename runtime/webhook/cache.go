@@ -1,8 +1,11 @@
 package webhook
 
 import (
+	"bufio"
 	"bytes"
 	"container/list"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -10,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -45,7 +49,7 @@ type kept struct {
 	body []byte
 }
 
-func (kept) of(r *Response, fresh time.Time) kept {
+func keep(r *Response, fresh time.Time) kept {
 	return kept{r.URL, r.ContentType, r.header.Get("ETag"), r.header.Get("Last-Modified"), fresh, int64(len(r.Body)), r.Body}
 }
 
@@ -85,17 +89,16 @@ func (c *cache) load() error {
 	}
 	var files []file
 	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || !e.Type().IsRegular() {
+		name := e.Name()
+		if !ours(name) || !e.Type().IsRegular() {
 			continue
 		}
-		k, err := c.read(e.Name())
-		if err != nil { // half a file of a crash, or not ours
-			os.Remove(filepath.Join(c.dir, e.Name()))
+		k, used, err := c.peek(name)
+		if err != nil { // what a crash left
+			c.remove(name)
 			continue
 		}
-		k.body = nil
-		files = append(files, file{item{e.Name(), k}, info.ModTime()})
+		files = append(files, file{item{name, k}, used})
 	}
 	slices.SortFunc(files, func(a, b file) int { return a.used.Compare(b.used) })
 	for _, f := range files {
@@ -104,21 +107,55 @@ func (c *cache) load() error {
 	return nil
 }
 
+const unfinished = "new-" // begins the name of a file being written
+
+func ours(name string) bool {
+	sum, err := hex.DecodeString(name)
+	return err == nil && len(sum) == sha256.Size || strings.HasPrefix(name, unfinished)
+}
+
+// peek reads a file without its body, and when it was last used.
+func (c *cache) peek(name string) (k kept, used time.Time, err error) {
+	f, err := os.Open(filepath.Join(c.dir, name))
+	if err != nil {
+		return k, used, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return k, used, err
+	}
+	line, err := bufio.NewReader(f).ReadBytes('\n')
+	if err != nil {
+		return k, used, err
+	}
+	err = k.parse(line, info.Size()-int64(len(line)))
+	if strings.HasPrefix(name, unfinished) {
+		err = errIncomplete
+	}
+	return k, info.ModTime(), err
+}
+
 func (c *cache) read(key string) (kept, error) {
 	b, err := os.ReadFile(filepath.Join(c.dir, key))
 	if err != nil {
 		return kept{}, err
 	}
 	line, body, _ := bytes.Cut(b, []byte("\n"))
-	var k kept
-	if err := json.Unmarshal(line, &k); err != nil {
-		return kept{}, err
+	k := kept{body: body}
+	return k, k.parse(line, int64(len(body)))
+}
+
+var errIncomplete = errors.New("the file is not complete")
+
+func (k *kept) parse(line []byte, size int64) error {
+	if err := json.Unmarshal(line, k); err != nil {
+		return err
 	}
-	if k.Size != int64(len(body)) {
-		return kept{}, errors.New("the file is not complete")
+	if k.Size != size {
+		return errIncomplete
 	}
-	k.body = body
-	return k, nil
+	return nil
 }
 
 func (c *cache) get(key string) (kept, bool) {
@@ -218,7 +255,7 @@ func (c *cache) write(key string, k kept) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(c.dir, "new-")
+	f, err := os.CreateTemp(c.dir, unfinished)
 	if err != nil {
 		return err
 	}

@@ -52,12 +52,12 @@ type Error struct {
 type failure int
 
 const (
-	permanent     failure = iota // another try would end the same
-	noConnection                 // nothing was sent
-	noAnswer                     // the answer stopped coming
-	clientStatus                 // 400s
-	serverStatus                 // 500s
-	brokenAnswer                 // the connection broke, or what came is not HTTP
+	permanent    failure = iota // another try would end the same
+	noConnection                // nothing was sent
+	noAnswer                    // the answer stopped coming
+	clientStatus                // 400s
+	serverStatus                // 500s
+	brokenAnswer                // the connection broke, or what came is not HTTP
 )
 
 func (e *Error) Error() string {

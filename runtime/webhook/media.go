@@ -2,8 +2,6 @@ package webhook
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
@@ -74,8 +72,7 @@ func (c *Client) land(url string, f *flight, cause error) {
 
 func (c *Client) media(ctx context.Context, url string) (*Response, error) {
 	sent, _, _ := strings.Cut(url, "#")
-	sum := sha256.Sum256([]byte(sent))
-	key := hex.EncodeToString(sum[:])
+	key := sha256Hex([]byte(sent))
 	kept, known := c.cache.get(key)
 	if known && time.Now().Before(kept.Fresh) {
 		return kept.response(), nil
@@ -94,13 +91,13 @@ func (c *Client) media(ctx context.Context, url string) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	fresh, keep := freshness(response.header, time.Now())
+	fresh, allowed := freshness(response.header, time.Now())
 	switch {
 	case response.Status == http.StatusNotModified:
 		c.cache.refresh(key, fresh)
 		return kept.response(), nil
-	case response.Status == http.StatusOK && keep:
-		c.cache.put(key, kept.of(response, fresh))
+	case response.Status == http.StatusOK && allowed:
+		c.cache.put(key, keep(response, fresh))
 	default:
 		c.cache.drop(key)
 	}
