@@ -359,7 +359,8 @@ func (l *Leg) watch() {
 	if l.agreed.Direction != "sendrecv" {
 		limit *= 2 // held
 	}
-	silent := time.Since(latest(l.stream.Stats().LastReceived, l.since))
+	stats := l.stream.Stats()
+	silent := time.Since(latest(latest(stats.LastReceived, stats.LastRTCP), l.since))
 	if silent < limit {
 		l.silence.Reset(limit - silent)
 		return
