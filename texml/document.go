@@ -1,0 +1,108 @@
+package texml
+
+import (
+	"slices"
+
+	"github.com/beevik/etree"
+)
+
+// Limits of a document. Twilio documents 64 KB (11750); the others are ours.
+const (
+	MaxBytes    = 64 << 10 // as received, before decoding
+	MaxDepth    = 32       // elements inside each other, <Response> included
+	MaxElements = 1000
+	maxAttrs    = 64 // of one element
+)
+
+// Node is a verb or a noun of a document: one of the exported types of this
+// package.
+type Node interface {
+	At() Pos      // where its start tag is
+	Name() string // the name of its element
+	node()
+}
+
+// base is what every node has.
+type base struct {
+	pos  Pos
+	name string
+}
+
+func (b base) At() Pos      { return b.pos }
+func (b base) Name() string { return b.name }
+func (base) node()          {}
+
+// Document is a call document that can be run. It is shared between calls:
+// nobody changes it after Parse.
+type Document struct {
+	Source  string // as given to Parse
+	Dialect Dialect
+	Root    *etree.Element // <Response>; without comments, and without blank text where text means nothing
+	Verbs   []Node         // in document order; what cannot run is left out
+	Slips   Errors         // warnings and notes, in document order
+}
+
+// Parse reads a document by the rules and defaults of a dialect. Source is the
+// name that slips carry.
+//
+// The error is of type [Errors] and means that nothing of the document can
+// run: it is not well-formed XML, its root is not <Response>, or it is over a
+// limit. Every lesser slip is in Document.Slips: an unknown verb is skipped,
+// and a bad value is replaced by the default or the nearest legal one.
+func Parse(source string, body []byte, d Dialect) (*Document, error) {
+	p, root := scan(source, body, d)
+	return p.document(root)
+}
+
+// document reads the verbs below root. A nil root means that scanning failed.
+func (p *parse) document(root *element) (*Document, error) {
+	if root != nil && root.name != "Response" {
+		p.wrongRoot(root)
+	}
+	if p.failed {
+		p.sort()
+		return nil, p.slips
+	}
+	doc := &Document{Source: p.source, Dialect: p.dialect, Root: root.Element}
+	doc.Verbs = response(root)
+	p.sort()
+	doc.Slips = p.slips
+	return doc, nil
+}
+
+func (p *parse) wrongRoot(root *element) {
+	switch {
+	case equalFold(root.name, "Response"):
+		p.fatal(root.start, 12102, "the root is <"+root.name+">", "names are case-sensitive: write Response")
+	case equalFold(root.name, "html"):
+		p.fatal(root.start, 12102, "this is an HTML page, not a call document",
+			"let the webhook answer with <Response>; an error or login page of the web server often looks like this")
+	default:
+		p.fatal(root.start, 12102, "the root is <"+root.name+">", "put everything inside one <Response>")
+	}
+}
+
+// sort puts slips in the order of their places.
+func (p *parse) sort() {
+	slices.SortStableFunc(p.slips, func(a, b *Error) int {
+		switch {
+		case a.Pos.before(b.Pos):
+			return -1
+		case b.Pos.before(a.Pos):
+			return 1
+		}
+		return 0
+	})
+}
+
+// response reads the verbs of the root. Attributes of <Response> mean nothing.
+func response(e *element) []Node {
+	verbs := make([]Node, 0, len(e.Child))
+	for c := e.first; c != nil; c = c.next {
+		if n := c.verb(); n != nil {
+			verbs = append(verbs, n)
+		}
+	}
+	e.noText("only verbs can stand here; put words into <Say>")
+	return verbs
+}

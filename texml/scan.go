@@ -1,0 +1,278 @@
+package texml
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// parse is one reading of one document.
+type parse struct {
+	source  string
+	dialect Dialect
+	src     string // in UTF-8, without a byte order mark
+	slips   Errors
+	failed  bool     // some slip is Fatal
+	asked   []string // attributes that the elements being read have asked for
+	lines   []int    // offsets of line starts, made when first needed
+	spare   []element
+	brokeAt int // where the XML broke off; -1 if it did not
+}
+
+// element is an element of the document as verbs read it: the etree element,
+// its place, and what has been asked of it.
+type element struct {
+	*etree.Element
+	p           *parse
+	name        string // with its prefix
+	pos         Pos
+	start, end  int // of the start tag in p.src
+	text        int // where its first text that is not blank starts; -1: none
+	first, last *element
+	next        *element // sibling
+	parent      *element
+	words       bool   // blank text inside means something
+	read        uint64 // attributes that have been asked for, by index
+}
+
+// scan builds the tree in one pass over the tokens of encoding/xml. The root is
+// nil if the XML is broken or over a limit.
+func scan(source string, body []byte, d Dialect) (*parse, *element) {
+	p := &parse{source: source, dialect: d, brokeAt: -1}
+	if len(body) > MaxBytes {
+		p.fatal(0, 11750, "the document has "+strconv.Itoa(len(body))+" bytes; at most 65536 are read",
+			"split it and go on with <Redirect>")
+		return p, nil
+	}
+	var bom bool
+	p.src, bom = decode(body)
+	p.start(bom)
+	return p, p.tree()
+}
+
+// start reports what stands before the first tag.
+func (p *parse) start(bom bool) {
+	level := by(p.dialect, Note, Warning)
+	if bom {
+		p.slip(0, level, 12100, "the document starts with a byte order mark", "save it as UTF-8 without one", "Twilio refuses it with error 12100")
+	}
+	if blank := len(p.src) - len(strings.TrimLeft(p.src, " \t\r\n")); blank > 0 && strings.HasPrefix(p.src[blank:], "<?xml") {
+		p.slip(0, level, 12100, "blanks stand before <?xml", "start the document with <?xml", "Twilio refuses it with error 12100")
+	}
+}
+
+func (p *parse) tree() *element {
+	dec := xml.NewDecoder(strings.NewReader(p.src))
+	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // decoded already
+	var root, cur *element
+	depth, count := 0, 0
+	for {
+		off := int(dec.InputOffset())
+		line, col := dec.InputPos()
+		token, err := dec.RawToken()
+		if err != nil {
+			switch {
+			case !errors.Is(err, io.EOF):
+				p.broken(err, off, int(dec.InputOffset()))
+			case cur != nil:
+				p.brokeAt = off
+				p.fatal(cur.start, 12100, "<"+cur.name+"> is never closed", "add </"+cur.name+">")
+			case root == nil && !p.failed:
+				p.fatal(0, 12100, "the document is empty", "answer with <Response/> if nothing is to be done")
+			}
+			if p.failed {
+				return nil
+			}
+			return root
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			if depth, count = depth+1, count+1; !p.within(off, depth, count, len(t.Attr)) {
+				return nil
+			}
+			if cur == nil && root != nil {
+				p.fatal(off, 12100, "a second root: <"+t.Name.Local+"> stands after </"+root.name+">", "put everything inside one <Response>")
+				return nil
+			}
+			e := p.element(cur, &t)
+			e.pos, e.start, e.end = Pos{line, col}, off, int(dec.InputOffset())
+			p.uniqueAttrs(e)
+			if cur == nil {
+				root = e
+			}
+			cur = e
+		case xml.EndElement:
+			if cur == nil || !same(cur, t.Name) {
+				p.misnested(cur, t.Name, off)
+				return nil
+			}
+			cur, depth = cur.parent, depth-1
+		case xml.CharData:
+			p.chars(cur, t, off)
+		case xml.Directive:
+			p.fatal(off, 12100, "<!"+firstWord(string(t))+"> is not allowed: document types and entities of your own are never read", "remove it")
+		}
+	}
+}
+
+// within reports whether the counts are inside the limits.
+func (p *parse) within(off, depth, count, attrs int) bool {
+	switch {
+	case depth > MaxDepth:
+		p.fatal(off, 12100, "more than 32 elements inside each other", "close what should be closed")
+	case count > MaxElements:
+		p.fatal(off, 12100, "more than 1000 elements", "split the document and go on with <Redirect>")
+	case attrs > maxAttrs:
+		p.fatal(off, 12100, "an element with more than 64 attributes", "remove those that no verb has")
+	default:
+		return true
+	}
+	return false
+}
+
+// element adds a child to cur.
+func (p *parse) element(cur *element, t *xml.StartElement) *element {
+	if len(p.spare) == 0 {
+		p.spare = make([]element, 16)
+	}
+	e := &p.spare[0]
+	p.spare = p.spare[1:]
+	e.p, e.parent, e.text = p, cur, -1
+	if cur == nil {
+		e.Element = etree.NewElement(t.Name.Local)
+	} else {
+		e.Element = cur.Element.CreateElement(t.Name.Local)
+		e.words = cur.words
+		if cur.last == nil {
+			cur.first = e
+		} else {
+			cur.last.next = e
+		}
+		cur.last = e
+	}
+	e.name = t.Name.Local
+	if t.Name.Space != "" {
+		e.Space, e.name = t.Name.Space, t.Name.Space+":"+t.Name.Local
+	}
+	if e.name == "Say" || e.name == "Agent" {
+		e.words = true
+	}
+	if len(t.Attr) > 0 {
+		e.Attr = make([]etree.Attr, len(t.Attr))
+		for i, a := range t.Attr {
+			e.Attr[i] = etree.Attr{Space: a.Name.Space, Key: a.Name.Local, Value: a.Value}
+		}
+	}
+	return e
+}
+
+func same(e *element, n xml.Name) bool { return e.Tag == n.Local && e.Space == n.Space }
+
+// uniqueAttrs reports attributes written twice, which XML forbids.
+func (p *parse) uniqueAttrs(e *element) {
+	for i, a := range e.Attr {
+		for _, b := range e.Attr[:i] {
+			if a.Key == b.Key && a.Space == b.Space {
+				p.fatal(p.attrAt(e, i), 12100, "attribute "+a.Key+" of <"+e.name+"> is written twice", "remove one of them")
+			}
+		}
+	}
+}
+
+// chars adds text to the element around it.
+func (p *parse) chars(cur *element, text xml.CharData, off int) {
+	blank := isBlank(text)
+	switch {
+	case cur != nil && (!blank || cur.words):
+		cur.CreateText(string(text))
+		if !blank && cur.text < 0 {
+			cur.text = p.skipBlank(off)
+		}
+	case cur == nil && !blank:
+		p.fatal(p.skipBlank(off), 12100, "text outside the root: "+quoted(strings.TrimSpace(string(text))), "put words into <Say> inside <Response>")
+	}
+}
+
+func isBlank(text []byte) bool {
+	for _, c := range text {
+		if c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *parse) skipBlank(off int) int {
+	for off < len(p.src) && strings.IndexByte(" \n\t\r", p.src[off]) >= 0 {
+		off++
+	}
+	return off
+}
+
+// at gives the place of an offset.
+func (p *parse) at(off int) Pos {
+	if p.lines == nil {
+		p.lines = []int{0}
+		for i := 0; i < len(p.src); i++ {
+			if p.src[i] == '\n' {
+				p.lines = append(p.lines, i+1)
+			}
+		}
+	}
+	off = max(0, min(off, len(p.src)))
+	line := sort.SearchInts(p.lines, off+1)
+	return Pos{line, off - p.lines[line-1] + 1}
+}
+
+// attrAt gives the offset of attribute i in its start tag.
+func (p *parse) attrAt(e *element, i int) int {
+	off := e.start + 1 + len(e.name)
+	for {
+		off = p.skipBlank(off)
+		if i == 0 || off >= e.end {
+			return off
+		}
+		quote := off
+		for quote < e.end && p.src[quote] != '"' && p.src[quote] != '\'' {
+			quote++
+		}
+		if quote >= e.end {
+			return off
+		}
+		length := strings.IndexByte(p.src[quote+1:e.end], p.src[quote])
+		if length < 0 {
+			return off
+		}
+		off, i = quote+1+length+1, i-1
+	}
+}
+
+func (p *parse) slip(off int, level Level, code int, msg, fix, platforms string) *Error {
+	e := &Error{Source: p.source, Pos: p.at(off), Level: level, Code: code, Msg: msg, Fix: fix, Platforms: platforms}
+	p.slips = append(p.slips, e)
+	return e
+}
+
+func (p *parse) fatal(off, code int, msg, fix string) {
+	e := p.slip(off, Fatal, code, msg, fix, "Twilio runs the fallback URL with error "+strconv.Itoa(code))
+	e.Context = p.context(off)
+	p.failed = true
+}
+
+// context gives the line around an offset, at most 200 bytes of it.
+func (p *parse) context(off int) string {
+	off = max(0, min(off, len(p.src)))
+	from := strings.LastIndexByte(p.src[:off], '\n') + 1
+	to := len(p.src)
+	if n := strings.IndexByte(p.src[off:], '\n'); n >= 0 {
+		to = off + n
+	}
+	from = max(from, off-100)
+	to = min(to, from+200)
+	return strings.ToValidUTF8(strings.TrimSpace(p.src[from:to]), "")
+}

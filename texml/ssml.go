@@ -1,0 +1,303 @@
+package texml
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/beevik/etree"
+)
+
+// speech is the text of a <Say> on its way to parts and SSML.
+type speech struct {
+	parts    []Part
+	text     strings.Builder // of the part being read, white space as written
+	ssml     strings.Builder
+	language string
+	rate     float64
+	gap      time.Duration // before the next text, if there is one
+}
+
+// How long a voice without SSML pauses. SSML names strengths only (W3C SSML 1.1
+// section 3.2.3); these lengths are ours.
+const (
+	afterSentence  = 600 * time.Millisecond
+	afterParagraph = 1000 * time.Millisecond
+	longestBreak   = 10 * time.Second // as Polly
+)
+
+// spoken reads the text of a <Say> and the marks in it. A mark that does not
+// exist or cannot stand where it is, is reported and left out; its text is
+// spoken.
+func spoken(e *element) ([]Part, string) {
+	e.text = -1
+	s := &speech{rate: 1}
+	if e.first == nil {
+		for _, t := range e.Child {
+			if c, ok := t.(*etree.CharData); ok {
+				s.text.WriteString(c.Data)
+			}
+		}
+		s.flush()
+		return s.parts, ""
+	}
+	s.inside(e)
+	s.flush()
+	e.first = nil
+	return s.parts, strings.TrimSpace(s.ssml.String())
+}
+
+// inside reads the texts and marks inside e.
+func (s *speech) inside(e *element) {
+	child := e.first
+	for _, t := range e.Child {
+		switch t := t.(type) {
+		case *etree.CharData:
+			s.text.WriteString(t.Data)
+			s.ssml.WriteString(xmlText.Replace(t.Data))
+		case *etree.Element:
+			s.mark(child)
+			child = child.next
+		}
+	}
+}
+
+// mark reads one mark and what is in it.
+func (s *speech) mark(e *element) {
+	if e.Space == "amazon" {
+		s.wrapped(e)
+		return
+	}
+	m := markOf(e.name)
+	if m == nil || !s.fits(e) {
+		if m == nil {
+			e.unknownMark()
+		}
+		s.text.WriteByte(' ')
+		s.inside(e)
+		s.text.WriteByte(' ')
+		return
+	}
+	m.check(e)
+	switch e.name {
+	case "break":
+		s.pause(breakTime(e))
+		s.wrapped(e)
+	case "p":
+		s.block(e, afterParagraph)
+	case "s":
+		s.block(e, afterSentence)
+	case "lang":
+		s.run(e, func() { s.language = e.SelectAttrValue("xml:lang", s.language) })
+	case "prosody":
+		s.run(e, func() { s.rate = max(0.2, min(s.rate*rate(e.SelectAttrValue("rate", "")), 4)) })
+	case "sub":
+		s.instead(e, func(text string) string { return orDefault(e.SelectAttrValue("alias", ""), text) })
+	case "say-as":
+		s.instead(e, func(text string) string { return interpret(text, e.SelectAttrValue("interpret-as", "")) })
+	default:
+		s.wrapped(e)
+	}
+}
+
+// fits reports whether the mark may stand in the mark around it.
+func (s *speech) fits(e *element) bool {
+	around := marks[e.parent.name]
+	if around == nil {
+		return true // reported already
+	}
+	for _, name := range around.inside {
+		if name == e.name {
+			return true
+		}
+	}
+	fix := "only text can"
+	if len(around.inside) > 0 {
+		fix = "only " + andList(around.inside) + " can"
+	}
+	e.slip(Warning, 12200, "<"+e.name+"> cannot be inside <"+e.parent.name+">; its text is spoken without it", fix, ignored)
+	return false
+}
+
+func (e *element) unknownMark() {
+	msg := "<" + e.name + "> is no mark of speech; its text is spoken without it"
+	fix := suggest(e.name, markNames)
+	switch {
+	case e.name == "Pause" || e.name == "pause":
+		fix = `write <break time="1s"/>, or move it after </Say>`
+	case fix != "":
+	case home(e.name) != "":
+		fix = "move it after </Say>"
+	default:
+		fix = "the marks are " + andList(markNames)
+	}
+	e.slip(Warning, 12200, msg, fix, ignored)
+}
+
+// check reports attributes that the mark does not have, or not with this value.
+func (m *mark) check(e *element) {
+	for i, a := range e.Attr {
+		name := a.FullKey()
+		valid, ok := m.attrs[name]
+		switch {
+		case !ok:
+			var known []string
+			for k := range m.attrs {
+				known = append(known, k)
+			}
+			fix := orDefault(suggest(name, known), "remove it")
+			if name == "lang" && e.name == "lang" {
+				fix = "write xml:lang"
+			}
+			e.p.slip(e.p.attrAt(e, i), Warning, 12200, "<"+e.name+"> has no attribute "+quoted(name), fix, ignored)
+		case !valid(a.Value) && !strings.Contains(a.Value, "{{"):
+			e.p.slip(e.p.attrAt(e, i), Warning, 12200, name+"="+quoted(a.Value)+" of <"+e.name+"> is no value it has, and has no effect", "look it up in the table of SSML marks", ignored)
+		}
+	}
+}
+
+// wrapped copies the mark to the SSML and reads its inside.
+func (s *speech) wrapped(e *element) {
+	s.ssml.WriteString("<" + e.name)
+	for _, a := range e.Attr {
+		s.ssml.WriteString(" " + a.FullKey() + `="` + xmlText.Replace(a.Value) + `"`)
+	}
+	if len(e.Child) == 0 {
+		s.ssml.WriteString("/>")
+		return
+	}
+	s.ssml.WriteString(">")
+	s.inside(e)
+	s.ssml.WriteString("</" + e.name + ">")
+}
+
+// run reads the inside of e in a part of its own, changed by set.
+func (s *speech) run(e *element, set func()) {
+	s.flush()
+	language, rate := s.language, s.rate
+	set()
+	s.wrapped(e)
+	s.flush()
+	s.language, s.rate = language, rate
+}
+
+// block reads the inside of e with pauses around it.
+func (s *speech) block(e *element, d time.Duration) {
+	s.flush()
+	s.gap = max(s.gap, d)
+	s.wrapped(e)
+	s.flush()
+	s.gap = max(s.gap, d)
+}
+
+// instead speaks another text than the inside of e.
+func (s *speech) instead(e *element, other func(string) string) {
+	var around strings.Builder
+	around.WriteString(s.text.String())
+	s.text.Reset()
+	s.wrapped(e)
+	inner := s.text.String()
+	s.text.Reset()
+	s.text.WriteString(around.String() + other(collapse(inner)))
+}
+
+// flush makes a part of the text read so far.
+func (s *speech) flush() {
+	text := collapse(s.text.String())
+	s.text.Reset()
+	if text == "" {
+		return
+	}
+	if n := len(s.parts); n > 0 {
+		s.parts[n-1].Pause = max(s.parts[n-1].Pause, s.gap)
+	}
+	s.gap = 0
+	s.parts = append(s.parts, Part{Text: text, Language: s.language, Rate: s.rate})
+}
+
+// pause adds silence here.
+func (s *speech) pause(d time.Duration) {
+	s.flush()
+	if d == 0 {
+		return
+	}
+	if n := len(s.parts); n > 0 {
+		s.parts[n-1].Pause += d
+	} else {
+		s.parts = append(s.parts, Part{Pause: d, Language: s.language, Rate: s.rate})
+	}
+}
+
+// breakTime gives the length of a <break>, at most 10 s.
+func breakTime(e *element) time.Duration {
+	if d, ok := spokenTime(e.SelectAttrValue("time", "")); ok {
+		return min(d, longestBreak)
+	}
+	switch e.SelectAttrValue("strength", "") {
+	case "none", "x-weak":
+		return 0
+	case "weak":
+		return 200 * time.Millisecond
+	case "strong":
+		return afterSentence
+	case "x-strong":
+		return afterParagraph
+	}
+	return 400 * time.Millisecond
+}
+
+// rate gives the factor of a rate of <prosody>.
+func rate(v string) float64 {
+	switch v {
+	case "x-slow":
+		return 0.5
+	case "slow":
+		return 0.75
+	case "fast":
+		return 1.25
+	case "x-fast":
+		return 1.5
+	}
+	percent, ok := strings.CutSuffix(v, "%")
+	f, err := strconv.ParseFloat(percent, 64)
+	if !ok || err != nil || f != f {
+		return 1
+	}
+	if strings.HasPrefix(v, "+") || strings.HasPrefix(v, "-") {
+		f += 100 // relative to the current rate
+	}
+	return max(0.2, min(f/100, 4))
+}
+
+// interpret spells text as a <say-as> wants it: signs one by one, so that any
+// voice reads them so.
+func interpret(text, as string) string {
+	switch as {
+	case "characters", "spell-out", "digits", "telephone":
+	case "expletive":
+		return "beep"
+	default:
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			b.WriteString(" " + string(r))
+		case r == '+' && as == "telephone":
+			b.WriteString(" plus")
+		case as == "characters" || as == "spell-out":
+			b.WriteString(" " + string(r))
+		case !strings.HasSuffix(b.String(), ","):
+			b.WriteString(",") // groups of a number are told apart
+		}
+	}
+	return strings.Trim(b.String(), " ,")
+}
+
+// collapse makes one blank of each run of white space.
+func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// xmlText writes text and values of attributes into XML.
+var xmlText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
