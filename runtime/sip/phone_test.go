@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,20 +70,20 @@ func (m *memory) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(m.local) 
 func (m *memory) Close() error        { m.once.Do(func() { close(m.closed) }); return nil }
 
 // silentWire is a media wire that nothing comes from.
-type silentWire struct{ open *int }
+type silentWire struct{ open *atomic.Int32 }
 
 func (silentWire) Send([]byte) error                              { return nil }
 func (silentWire) SendRTCP([]byte) error                          { return nil }
 func (silentWire) Drain(_, _ func(b []byte, from netip.AddrPort)) {}
 func (silentWire) SetRemote(_, _ netip.AddrPort)                  {}
-func (w silentWire) Close() error                                 { *w.open--; return nil }
+func (w silentWire) Close() error                                 { w.open.Add(-1); return nil }
 
 // bench is a server on a socket in memory, inside a synctest bubble.
 type bench struct {
 	*Server
 	t      *testing.T
 	socket *memory
-	wires  int // open ones
+	wires  atomic.Int32 // open ones
 }
 
 // bubble runs f in virtual time against a server and checks that the end
@@ -102,7 +103,7 @@ func bubble(t *testing.T, change func(*Config), f func(b *bench)) {
 		}
 		b := &bench{t: t, socket: newMemory()}
 		s, err := newServer(cfg, func() (media.Wire, int, error) {
-			b.wires++
+			b.wires.Add(1)
 			return silentWire{&b.wires}, 40000, nil
 		})
 		if err != nil {
@@ -116,7 +117,7 @@ func bubble(t *testing.T, change func(*Config), f func(b *bench)) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if got := b.wires; got != 0 {
+		if got := b.wires.Load(); got != 0 {
 			t.Errorf("%d media wires are still open", got)
 		}
 		if len(s.dialogs) != 0 || len(s.legs) != 0 || len(s.transactions) != 0 || len(s.merged) != 0 || len(s.requests) != 0 {
