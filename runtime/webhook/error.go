@@ -85,7 +85,7 @@ func safeURL(u *url.URL) string {
 // user, no password, and no query, which may hold digits or a token.
 func printable(raw string) string {
 	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok {
+	if !ok || strings.ContainsAny(scheme, "@#?/") {
 		return "…"
 	}
 	end := strings.IndexAny(rest, "/?#")
