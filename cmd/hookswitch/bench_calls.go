@@ -1,0 +1,336 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hookswitch/hookswitch/media/g711"
+	"github.com/hookswitch/hookswitch/media/pcm"
+)
+
+// callers call one server and measure it.
+type callers struct {
+	uac   *uac
+	clock *rtpClock
+	pid   int // of the server; 0: not known
+}
+
+// atRate calls f n times, perSecond a second on a fixed schedule, and waits
+// for all. It returns how long it took to start them, and their errors.
+func atRate(ctx context.Context, n, perSecond int, f func(context.Context, int) error) (took time.Duration, failed []error) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	began := time.Now()
+	for i := range n {
+		time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(perSecond))))
+		if ctx.Err() != nil {
+			failed = append(failed, errors.New("stopped"))
+			break
+		}
+		all.Go(func() {
+			if err := f(ctx, i); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = append(failed, err)
+			}
+		})
+	}
+	took = time.Since(began)
+	all.Wait()
+	return took, failed
+}
+
+// failures says how many calls of n failed, and how the first did.
+func failures(failed []error, n int) string {
+	if len(failed) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d of %d failed: %v", len(failed), n, failed[0])
+}
+
+// light places 50 calls a second, presses a key in each, and measures how
+// soon the server answers, is heard, and reacts.
+func (c *callers) light(ctx context.Context, seconds int) ([]benchRow, error) {
+	const perSecond = 50
+	n := perSecond * seconds
+	var mu sync.Mutex
+	var setup, sound, key []time.Duration
+	_, failed := atRate(ctx, n, perSecond, func(ctx context.Context, _ int) error {
+		s, f, k, err := c.oneCall(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, x := range []struct {
+			to *[]time.Duration
+			d  time.Duration
+		}{{&setup, s}, {&sound, f}, {&key, k}} {
+			if x.d != 0 {
+				*x.to = append(*x.to, x.d)
+			}
+		}
+		return err
+	})
+	if len(setup) == 0 {
+		return nil, fmt.Errorf("no call was answered%s", failures(failed, n))
+	}
+	note := fmt.Sprintf("%d calls at %d/s", n, perSecond)
+	return []benchRow{
+		{"setup: INVITE to 200", spread(setup), note + failures(failed, n)},
+		{"first sound: ACK to RTP", spread(sound), note},
+		{"key: first event packet to other tone", spread(key), fmt.Sprintf("%d keys", len(key))},
+	}, nil
+}
+
+func spread(all []time.Duration) []figure {
+	if len(all) == 0 {
+		return nil
+	}
+	return []figure{ms("p50", percentile(all, 0.5)), ms("p99", percentile(all, 0.99))}
+}
+
+// oneCall is a call of the light load. The times it did not come to are 0.
+func (c *callers) oneCall(ctx context.Context) (setup, sound, key time.Duration, err error) {
+	end, err := c.clock.Open(c.uac.local.Addr())
+	if err != nil {
+		return
+	}
+	defer end.Close()
+	first, changed := make(chan time.Time, 1), make(chan time.Time, 1)
+	end.Hear(func(payload []byte, at time.Time) {
+		offer(first, at)
+		if isTone(payload, changedTone) {
+			offer(changed, at)
+		}
+	})
+	call, err := c.uac.Call(ctx, end.addr)
+	if err != nil {
+		return
+	}
+	defer func() { err = errors.Join(err, call.Hangup(ctx)) }()
+	end.Talk(call.remote)
+	setup = call.setup
+	at, err := within(ctx, 2*time.Second, first, "nothing was heard")
+	if err != nil {
+		return
+	}
+	sound = at.Sub(call.acked)
+	select {
+	case <-time.After(400 * time.Millisecond): // the caller listens
+	case <-ctx.Done():
+	}
+	end.Press('1')
+	at, err = within(ctx, time.Second, changed, "the tone did not change at a key")
+	if err == nil {
+		key = at.Sub(end.Pressed())
+	}
+	return
+}
+
+func offer(ch chan time.Time, at time.Time) {
+	select {
+	case ch <- at:
+	default: // it has the first already
+	}
+}
+
+func within(ctx context.Context, d time.Duration, ch <-chan time.Time, otherwise string) (time.Time, error) {
+	select {
+	case at := <-ch:
+		return at, nil
+	case <-time.After(d):
+		return time.Time{}, errors.New(otherwise)
+	case <-ctx.Done():
+		return time.Time{}, context.Cause(ctx)
+	}
+}
+
+// isTone tells whether most of a μ-law frame is a tone of hz.
+func isTone(ulaw []byte, hz float64) bool {
+	var frame [frameLen]int16
+	s := frame[:min(len(ulaw), frameLen)]
+	g711.DecodeULaw(s, ulaw[:len(s)])
+	return pcm.Level(s) > -40 && pcm.Share(s, 8000, hz) > 0.5
+}
+
+// playing holds n calls that are played to and talk, and measures how evenly
+// they hear and what they cost.
+func (c *callers) playing(ctx context.Context, n, seconds int) (rows []benchRow, err error) {
+	idle, err := c.memory()
+	if err != nil {
+		return nil, err
+	}
+	ends, calls := make([]*rtpEnd, n), make([]*uacCall, n)
+	defer func() {
+		if _, failed := atRate(context.WithoutCancel(ctx), n, 500, func(ctx context.Context, i int) error {
+			if calls[i] == nil {
+				return nil
+			}
+			return calls[i].Hangup(ctx)
+		}); err == nil && len(failed) > 0 {
+			err = fmt.Errorf("hang up%s", failures(failed, n))
+		}
+		for _, e := range ends {
+			if e != nil {
+				e.Close()
+			}
+		}
+	}()
+	_, failed := atRate(ctx, n, 150, func(ctx context.Context, i int) error {
+		end, err := c.clock.Open(c.uac.local.Addr())
+		if err != nil {
+			return err
+		}
+		ends[i] = end
+		if calls[i], err = c.uac.Call(ctx, end.addr); err != nil {
+			return err
+		}
+		end.Talk(calls[i].remote)
+		return nil
+	})
+	if len(failed) > 0 {
+		return nil, fmt.Errorf("set up%s", failures(failed, n))
+	}
+	if err := pause(ctx, time.Second); err != nil { // until what the setup left behind is done
+		return nil, err
+	}
+
+	for _, e := range ends {
+		e.Watch(seconds)
+	}
+	cpu, err := c.cpu()
+	if err != nil {
+		return nil, err
+	}
+	own := ownCPU()
+	sentLate := c.clock.Sent()
+	began := time.Now()
+	sleeping, wake := context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
+	defer wake()
+	machine := sleeper(sleeping)
+	took := time.Since(began)
+	used, err := c.cpu()
+	if err != nil {
+		return nil, err
+	}
+	used, own, sentLate = used-cpu, ownCPU()-own, c.clock.Sent().since(sentLate)
+	memory, err := c.memory()
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, errors.New("stopped")
+	}
+	var late []time.Duration
+	lost, silent := 0, 0
+	for _, e := range ends {
+		l, missing := e.Lateness()
+		late, lost = append(late, l...), lost+missing
+		if len(l) == 0 {
+			silent++
+		}
+	}
+	if len(late) == 0 {
+		return nil, errors.New("nothing was heard")
+	}
+
+	name := fmt.Sprintf("%d calls: ", n)
+	p99 := percentile(late, 0.99) // sorts
+	onTime, _ := slices.BinarySearch(late, tooLate+1)
+	heard := float64(len(late) + lost)
+	note := fmt.Sprintf("a 20 ms sleeper: p99 %.2f ms; the callers' own: %.2f%%", ms("", percentile(machine, 0.99)).value, sentLate.share())
+	if silent > 0 {
+		note += fmt.Sprintf("; %d calls heard nothing", silent)
+	}
+	rows = append(rows, benchRow{name + "frames over 5 ms late or lost",
+		[]figure{{"", 100 * (float64(len(late)-onTime) + float64(lost)) / heard, "%"}, ms("p99", p99), ms("max", late[len(late)-1])}, note})
+	if c.pid == 0 {
+		return rows, nil
+	}
+	callSeconds := float64(n) * took.Seconds()
+	return append(rows,
+		benchRow{name + "CPU", []figure{{"", ms("", used).value / callSeconds, "ms per call-second"}},
+			fmt.Sprintf("the callers themselves: %.2f", ms("", own).value/callSeconds)},
+		benchRow{name + "memory", []figure{{"", (memory - idle) / float64(n), "KB per call"}}, fmt.Sprintf("%.1f MB before the first", idle/1024)},
+	), nil
+}
+
+func (c *callers) cpu() (time.Duration, error) {
+	if c.pid == 0 {
+		return 0, nil
+	}
+	return cpuTime(c.pid)
+}
+
+// memory is the server's, in KB.
+func (c *callers) memory() (float64, error) {
+	if c.pid == 0 {
+		return 0, nil
+	}
+	return residentKB(c.pid)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return errors.New("stopped")
+	}
+}
+
+// ramp starts more and more calls a second, each hung up once it is answered,
+// until one of them fails.
+func (c *callers) ramp(ctx context.Context, rates []int) ([]benchRow, error) {
+	// Nobody listens to the first frames of these calls, but a port is there.
+	end, err := c.clock.Open(c.uac.local.Addr())
+	if err != nil {
+		return nil, err
+	}
+	defer end.Close()
+	best := benchRow{name: "new calls, none failed", note: "no rate without a failure"}
+	for _, rate := range rates {
+		n := rate * 3 / 2
+		cpu, err := c.cpu()
+		if err != nil {
+			return nil, err
+		}
+		setup := make([]time.Duration, n)
+		took, failed := atRate(ctx, n, rate, func(ctx context.Context, i int) error {
+			call, err := c.uac.Call(ctx, end.addr)
+			if err != nil {
+				return err
+			}
+			setup[i] = call.setup
+			return call.Hangup(ctx)
+		})
+		if ctx.Err() != nil {
+			return nil, errors.New("stopped")
+		}
+		if len(failed) > 0 {
+			best.note += fmt.Sprintf("; at %d/s%s", rate, failures(failed, n)[1:])
+			break
+		}
+		if took > 1650*time.Millisecond {
+			best.note += fmt.Sprintf("; the callers could not start %d/s", rate)
+			break
+		}
+		used, err := c.cpu()
+		if err != nil {
+			return nil, err
+		}
+		best.figures = append([]figure{{"", float64(rate), "/s"}}, spread(setup)...)
+		if c.pid != 0 {
+			best.figures = append(best.figures, figure{"CPU", (used - cpu).Seconds() * 1000 / float64(n), "s per 1,000"})
+		}
+		best.note = fmt.Sprintf("%d calls, the highest tried up to %d/s", n, rates[len(rates)-1])
+		if err := pause(ctx, 300*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	return []benchRow{best}, nil
+}
