@@ -187,6 +187,13 @@ func (s *Stream) Rate() int {
 	return s.codec.rate
 }
 
+// Codec is the name of the codec, as in Config.
+func (s *Stream) Codec() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Codec
+}
+
 // Stats returns the counts so far.
 func (s *Stream) Stats() Stats {
 	s.mu.Lock()

@@ -61,6 +61,10 @@ type Event struct {
 	Kind string // fetch, answer, say, key, warning, error, hangup, …
 	Text string // for people; holds no digits and no words of the caller
 	Code int    // platform's code, for warnings and errors
+
+	// Private is what was pressed or said. It is shown to who watches the
+	// call (Config.Observe) and is never stored or logged.
+	Private string
 }
 
 // Callback is a status callback that is owed.

@@ -1,0 +1,517 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hookswitch/hookswitch/ai/local"
+	"github.com/hookswitch/hookswitch/flows"
+	"github.com/hookswitch/hookswitch/media"
+	"github.com/hookswitch/hookswitch/runtime"
+	"github.com/hookswitch/hookswitch/runtime/sip"
+	"github.com/hookswitch/hookswitch/runtime/store"
+	"github.com/hookswitch/hookswitch/runtime/webhook"
+	"github.com/hookswitch/hookswitch/texml"
+)
+
+const serveUsage = `usage: hookswitch serve [FLOW] [flags]
+
+Answers calls. FLOW says what a caller gets, whatever number is called: a TeXML
+file, a folder with an index.xml, or the URL of a webhook. Without FLOW the
+routes of the configuration count, and without those the built-in demo answers.
+
+  hookswitch serve                             the demo; call sip:demo@127.0.0.1
+  hookswitch serve menu.xml                    a file; it is read anew for each call
+  hookswitch serve http://127.0.0.1:3000/voice your web server decides
+  hookswitch serve --config hookswitch.yaml    everything else
+
+Only this machine can call until sip.acl in the configuration names others.
+Ctrl-C hangs up all calls and ends; SIGTERM lets them finish first (at most
+half a minute).
+
+`
+
+// drainFor is how long running calls may go on after SIGTERM.
+const drainFor = 30 * time.Second
+
+// serve is the command: it answers calls until it is told to stop.
+func serve(args []string, out, errOut io.Writer) int {
+	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
+	fs.SetOutput(errOut)
+	fs.Usage = func() { fmt.Fprint(errOut, serveUsage); fs.PrintDefaults() }
+	configPath := fs.String("config", "", "configuration `file` (default hookswitch.yaml, if there is one)")
+	sipAddr := fs.String("sip", "", "`host:port` to listen on, UDP and TCP (sip.listen; default 127.0.0.1:5060)")
+	rtpPorts := fs.String("rtp", "", "`first-last` UDP port of the sound (media.rtp_ports; default 10000-20000)")
+	data := fs.String("data", "", "`folder` for records, account and cache (data; default hookswitch-data)")
+	dialect := fs.String("dialect", "", "telnyx or twilio: defaults, parameters and signature (default: the account's, telnyx)")
+	verbose := fs.Bool("verbose", false, "log each step of each call")
+	flow, err := parseWithOperand(fs, args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, "hookswitch serve:", err)
+		return 2
+	}
+	cfg, slips := serveConfig(*configPath)
+	for _, s := range slips {
+		fmt.Fprintln(errOut, s)
+	}
+	if cfg == nil {
+		return 1
+	}
+	if err := override(cfg, *sipAddr, *rtpPorts, *data, *dialect); err != nil {
+		fmt.Fprintln(errOut, "hookswitch serve:", err)
+		return 2
+	}
+	level := slog.LevelInfo
+	if *verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	defer signal.Stop(term)
+
+	p, err := start(ctx, cfg, flow, *dialect, log)
+	if err != nil {
+		fmt.Fprintln(errOut, "hookswitch serve:", err)
+		return 1
+	}
+	p.greet(out)
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(out, "hanging up and ending")
+	case <-term:
+		p.drain(ctx)
+	}
+	if err := p.close(); err != nil {
+		fmt.Fprintln(errOut, "hookswitch serve:", err)
+		return 1
+	}
+	return 0
+}
+
+// parseWithOperand parses flags that may stand before and after one operand.
+func parseWithOperand(fs *flag.FlagSet, args []string) (operand string, err error) {
+	if err := fs.Parse(args); err != nil || fs.NArg() == 0 {
+		return "", err
+	}
+	operand = fs.Arg(0)
+	if err := fs.Parse(fs.Args()[1:]); err != nil {
+		return "", err
+	}
+	if fs.NArg() > 0 {
+		return "", fmt.Errorf("%q and %q: there can be one flow; routes in a configuration serve several", operand, fs.Arg(0))
+	}
+	return operand, nil
+}
+
+// serveConfig reads the configuration that is named or lies here, or is the
+// default one.
+func serveConfig(path string) (*Config, texml.Errors) {
+	if path == "" {
+		if _, err := os.Stat("hookswitch.yaml"); err != nil {
+			return defaultConfig(), nil
+		}
+		path = "hookswitch.yaml"
+	}
+	return loadConfig(path, os.LookupEnv)
+}
+
+// override puts the values of flags in the place of those of the file.
+func override(cfg *Config, sipAddr, rtpPorts, data, dialect string) error {
+	if sipAddr != "" {
+		if _, _, err := net.SplitHostPort(sipAddr); err != nil {
+			return fmt.Errorf("--sip %s is not host:port", sipAddr)
+		}
+		cfg.SIP.Listen = []string{"udp://" + sipAddr, "tcp://" + sipAddr}
+	}
+	if rtpPorts != "" {
+		if err := cfg.Media.RTPPorts.UnmarshalText([]byte(rtpPorts)); err != nil {
+			return fmt.Errorf("--rtp %s %w", rtpPorts, err)
+		}
+	}
+	if data != "" {
+		cfg.Data = data
+	}
+	if dialect != "" {
+		if _, err := texml.ParseDialect(dialect); err != nil {
+			return fmt.Errorf("--dialect: %w", err)
+		}
+	}
+	return nil
+}
+
+// program is a running server with all its parts.
+type program struct {
+	cfg      *Config
+	accounts map[string]Account
+	first    Account // the one of routes that name none
+	dialect  string  // of the command line, "" for the account's
+	table    *flows.Table
+	files    *flows.Files
+	shown    string // the flow, for people
+	voice    *local.Voice
+	noVoice  error
+	log      *slog.Logger
+
+	store     *store.DB
+	web       *webhook.Client
+	calls     *runtime.Server
+	pacer     *media.Pacer
+	sip       *sip.Server
+	stop      context.CancelFunc // of the callbacks' delivery
+	delivered chan error
+}
+
+// start puts the parts together and begins to answer. The program lives until
+// close; ctx is only for its start.
+func start(ctx context.Context, cfg *Config, flow, dialect string, log *slog.Logger) (p *program, err error) {
+	p = &program{cfg: cfg, dialect: dialect, accounts: map[string]Account{}, files: &flows.Files{}, log: log}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	for _, a := range cfg.Accounts {
+		p.accounts[a.SID] = a
+	}
+	if len(cfg.Accounts) > 0 {
+		p.first = cfg.Accounts[0]
+	} else if p.first, err = defaultAccount(cfg.Data); err != nil {
+		return p, err
+	}
+	p.accounts[p.first.SID] = p.first
+	if err := p.routes(flow); err != nil {
+		return p, err
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return p, err
+	}
+	url := cfg.Store.URL
+	if url == "" {
+		url = filepath.Join(cfg.Data, "hookswitch.db")
+	}
+	if p.store, err = store.Open(url); err != nil {
+		return p, err
+	}
+	conf := runtime.Config{Store: p.store, Log: log, MaxCall: cfg.Limits.CallDuration, Observe: p.observe}
+	if p.voice, p.noVoice = local.Find(); p.noVoice == nil {
+		conf.Voice = p.voice
+	}
+	p.web = webhook.New(webhook.Config{
+		AllowHosts: cfg.Webhooks.AllowHosts, Timeout: cfg.Webhooks.Timeout, ConnectTimeout: cfg.Webhooks.ConnectTimeout,
+		CacheDir: filepath.Join(cfg.Data, "cache"), Log: log,
+	})
+	conf.Web = runtime.WithFiles(p.web, readFile(p.files))
+	p.calls = runtime.New(conf)
+
+	listen := listenIP(cfg.SIP.Listen)
+	ports, err := media.NewPorts(listen, cfg.Media.RTPPorts.Lo, cfg.Media.RTPPorts.Hi)
+	if err != nil {
+		return p, err
+	}
+	p.pacer = media.NewPacer(media.PacerConfig{})
+	var codecs []string
+	for _, c := range cfg.Media.Codecs {
+		codecs = append(codecs, strings.ToUpper(c))
+	}
+	if p.sip, err = sip.Listen(sip.Config{
+		Listen: cfg.SIP.Listen, ExternalIP: cfg.SIP.ExternalIP, ACL: cfg.SIP.ACL,
+		Ports: ports, Pacer: p.pacer, Codecs: codecs,
+		MaxCalls: cfg.Limits.MaxCalls, MaxCPS: cfg.Limits.MaxCPS,
+		UserAgent: "hookswitch", Log: log, Answer: p.answer,
+	}); err != nil {
+		return p, fmt.Errorf("%w; is another program on that port? --sip 127.0.0.1:5070 takes another one", err)
+	}
+	deliver, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p.stop, p.delivered = stop, make(chan error, 1)
+	go func() { p.delivered <- p.calls.Deliver(deliver, p.signer) }()
+	return p, nil
+}
+
+// routes makes the table of what answers: the flow of the command line alone,
+// or the routes of the configuration, or the demo.
+func (p *program) routes(flow string) error {
+	routes := p.cfg.FlowRoutes()
+	switch {
+	case strings.HasPrefix(flow, "http://") || strings.HasPrefix(flow, "https://"):
+		u, err := url.Parse(flow)
+		if err != nil {
+			return err
+		}
+		// Who types a host at the command line means it, private or not.
+		p.cfg.Webhooks.AllowHosts = append(p.cfg.Webhooks.AllowHosts, u.Host)
+		routes = []flows.Route{{To: "*", VoiceURL: flow}}
+		p.shown = flow
+	case flow != "":
+		routes = []flows.Route{{To: "*", Flow: flow}}
+		p.shown = flow
+	case len(routes) == 0:
+		routes = []flows.Route{{To: "*", Flow: "embed:hello.xml"}}
+		p.shown = "the built-in demo"
+	default:
+		p.shown = strconv.Itoa(len(routes)) + " routes of the configuration"
+	}
+	for i, r := range routes {
+		if r.Flow == "" {
+			continue
+		}
+		at, err := p.files.Add(r.Flow)
+		if err != nil {
+			return err
+		}
+		routes[i].Flow, routes[i].VoiceURL = "", at
+	}
+	var err error
+	p.table, err = flows.NewTable(routes)
+	return err
+}
+
+// readFile reads file: and embed: documents for the runtime.
+func readFile(files *flows.Files) func(string) (*webhook.Response, error) {
+	return func(url string) (*webhook.Response, error) {
+		body, kind, err := files.Read(url)
+		if err != nil {
+			return nil, &webhook.Error{Code: 11200, URL: url, Err: err}
+		}
+		return &webhook.Response{URL: url, Status: 200, ContentType: kind, Body: body}, nil
+	}
+}
+
+// listenIP is the address that the sound is received on: that of SIP.
+func listenIP(listen []string) netip.Addr {
+	for _, l := range listen {
+		if u, err := url.Parse(l); err == nil {
+			if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
+				return ip
+			}
+		}
+	}
+	return netip.IPv4Unspecified()
+}
+
+// answer takes one call from its INVITE to its end.
+func (p *program) answer(ctx context.Context, leg *sip.Leg) {
+	inv := leg.Invite()
+	to := inv.RequestURI
+	if to.User == "" {
+		to = inv.To
+	}
+	route, ok := p.table.Find(to.URI, inv.From.URI)
+	if !ok {
+		p.log.Info("no route for a call", "to", to.URI, "from", inv.From.URI)
+		if err := leg.Reject(ctx, 404, "Not Found"); err != nil {
+			p.log.Info("call not rejected", "error", err)
+		}
+		return
+	}
+	account := p.first
+	if route.Account != "" {
+		account = p.accounts[route.Account]
+	}
+	began := time.Now()
+	p.log.Info("call", "from", party(inv.From), "to", party(to), "flow", route.VoiceURL)
+	p.calls.Run(ctx, leg, runtime.Setup{
+		Account:   runtimeAccount(account),
+		Dialect:   p.dialectOf(route, account),
+		Direction: "inbound",
+		From:      party(inv.From), To: party(to), CallerName: inv.From.Display,
+		FromURI: userAtHost(inv.From), ToURI: userAtHost(to),
+		SIPCallID: inv.CallID, SourceIP: inv.Source.Addr().String(), Headers: inv.Headers,
+		Diversion: diversion(inv.Headers),
+		First:     runtime.Request{URL: route.VoiceURL, Method: route.Method},
+		Fallback:  runtime.Request{URL: route.FallbackURL, Method: route.FallbackMethod},
+
+		StatusCallback: runtime.Request{URL: route.StatusCallback, Method: route.StatusCallbackMethod},
+		StatusEvents:   route.StatusCallbackEvents,
+	})
+	p.log.Info("call over", "from", party(inv.From), "to", party(to), "lasted", time.Since(began).Round(time.Millisecond))
+}
+
+func (p *program) dialectOf(r flows.Route, a Account) texml.Dialect {
+	if d, err := texml.ParseDialect(p.dialect); err == nil {
+		return d
+	}
+	if r.HasDialect {
+		return r.Dialect
+	}
+	d, _ := texml.ParseDialect(a.Dialect) // checked when it was read
+	return d
+}
+
+// party is how documents see one end of a call: a number as it is, anything
+// else as a SIP URI.
+func party(a sip.Address) string {
+	if n := strings.TrimPrefix(a.User, "+"); n != "" && strings.Trim(n, "0123456789") == "" {
+		return a.User
+	}
+	return "sip:" + userAtHost(a)
+}
+
+func userAtHost(a sip.Address) string {
+	if a.User == "" {
+		return a.Host
+	}
+	return a.User + "@" + a.Host
+}
+
+// diversion is the number a call was forwarded from (RFC 5806), or "".
+func diversion(headers map[string][]string) string {
+	for name, values := range headers {
+		if strings.EqualFold(name, "Diversion") && len(values) > 0 {
+			_, uri, _ := strings.Cut(values[0], ":")
+			user, _, _ := strings.Cut(uri, "@")
+			return user
+		}
+	}
+	return ""
+}
+
+func runtimeAccount(a Account) runtime.Account {
+	r := runtime.Account{SID: a.SID, SigningKey: ed25519.PrivateKey(a.SigningKey)}
+	if len(a.AuthTokens) > 0 {
+		r.AuthToken = a.AuthTokens[0]
+	}
+	return r
+}
+
+// signer finds what signs an account's callbacks.
+func (p *program) signer(sid string, telnyx bool) (webhook.Signer, bool) {
+	a, ok := p.accounts[sid]
+	if !ok {
+		return nil, false
+	}
+	return runtimeAccount(a).Signer(telnyx), true
+}
+
+// observe logs what happens in calls: slips as they are, steps when asked to.
+func (p *program) observe(sid string, e runtime.Event) {
+	level := slog.LevelDebug
+	if e.Kind == "warning" || e.Kind == "error" {
+		level = slog.LevelWarn
+	}
+	if !p.log.Enabled(context.Background(), level) {
+		return
+	}
+	attrs := []any{"call", sid}
+	if e.Text != "" {
+		attrs = append(attrs, "what", e.Text)
+	}
+	if e.Code != 0 {
+		attrs = append(attrs, "code", e.Code)
+	}
+	p.log.Log(context.Background(), level, e.Kind, attrs...)
+}
+
+// greet tells where to call, with what, and what will be heard.
+func (p *program) greet(out io.Writer) {
+	where := "127.0.0.1:5060"
+	var ways []string
+	for _, a := range p.sip.Addrs() {
+		u, err := url.Parse(a)
+		if err != nil {
+			continue
+		}
+		where = u.Host
+		ways = append(ways, strings.ToUpper(u.Scheme))
+	}
+	if host, port, err := net.SplitHostPort(where); err == nil {
+		if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+			where = net.JoinHostPort("127.0.0.1", port)
+		}
+	}
+	who := "this machine only; sip.acl names others"
+	if len(p.cfg.SIP.ACL) > 0 {
+		who = fmt.Sprint(p.cfg.SIP.ACL)
+	}
+	hear := "what your document says"
+	if p.shown == "the built-in demo" {
+		hear = "a greeting; press any key and it is read back, 9 hangs up"
+	}
+	voice := ""
+	if p.noVoice == nil {
+		voice = p.voice.String()
+	} else {
+		voice = "NONE, so <Say> is silent: " + p.noVoice.Error()
+	}
+	fmt.Fprintf(out, `hookswitch answers calls.
+
+  call      sip:demo@%s  (%s; from %s)
+  with      baresip -e "/dial sip:demo@%s", or Linphone, Zoiper, MicroSIP
+  hear      %s
+  flow      %s
+  voice     %s
+  account   %s
+`, where, strings.Join(ways, " and "), who, where, hear, p.shown, voice, p.first.SID)
+	if len(p.cfg.Accounts) == 0 {
+		pub := ed25519.PrivateKey(p.first.SigningKey).Public().(ed25519.PublicKey)
+		fmt.Fprintf(out, "  token     %s  (signs webhooks in the twilio dialect; kept in %s)\n  key       %s  (public; checks webhooks in the telnyx dialect)\n",
+			p.first.AuthTokens[0], filepath.Join(p.cfg.Data, "account.json"), base64.StdEncoding.EncodeToString(pub))
+	}
+	fmt.Fprint(out, "\nCtrl-C ends it.\n")
+}
+
+// drain refuses new calls and waits for the running ones, a bounded time.
+func (p *program) drain(ctx context.Context) {
+	p.sip.Drain()
+	p.log.Info("draining: new calls are refused", "running", p.sip.Calls(), "at most", drainFor)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(drainFor)
+	defer limit.Stop()
+	for p.sip.Calls() > 0 {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// close ends all calls and then every part, in the order of the sound's way.
+func (p *program) close() error {
+	var errs []error
+	if p.sip != nil {
+		errs = append(errs, p.sip.Close())
+	}
+	if p.calls != nil {
+		p.calls.Close()
+	}
+	if p.stop != nil {
+		p.stop()
+		<-p.delivered
+	}
+	if p.pacer != nil {
+		p.pacer.Close()
+	}
+	if p.web != nil {
+		errs = append(errs, p.web.Close())
+	}
+	if p.store != nil {
+		errs = append(errs, p.store.Close())
+	}
+	return errors.Join(append(errs, p.files.Close())...)
+}

@@ -1,0 +1,221 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookswitch/hookswitch/runtime/webhook"
+	"github.com/hookswitch/hookswitch/texml"
+)
+
+// call is one call being run. Its fields belong to its interpreter's goroutine
+// but for those that say otherwise.
+type call struct {
+	s   *Server
+	leg Leg
+	set Setup
+	jar http.CookieJar
+	rec CallRecord
+
+	page     *page // document being run
+	sequence int   // of the next status callback
+	reject   *rejection
+	served   map[string]*webhook.Response // audio a webhook answered with, by URL
+
+	lively atomic.Bool // sound, time or a key came since the last document
+
+	mu     sync.Mutex // guards events: prompts note theirs from their own goroutine
+	events []Event
+}
+
+// rejection is how an unanswered call is to be refused at its end.
+type rejection struct {
+	status        int
+	reason        string
+	becomes       string // the call's final status
+	cause, source string
+}
+
+func newCall(s *Server, leg Leg, set Setup) *call {
+	jar, _ := cookiejar.New(nil) // cannot fail without options
+	return &call{
+		s: s, leg: leg, set: set, jar: jar,
+		rec: CallRecord{
+			SID: s.NewID("CA"), AccountSID: set.Account.SID,
+			From: set.From, To: set.To, Direction: set.Direction,
+			Status: "ringing", SIPCallID: set.SIPCallID, Created: time.Now(),
+		},
+		served: map[string]*webhook.Response{},
+	}
+}
+
+// note adds a line to the call's timeline.
+func (c *call) note(kind, text, private string, code int) {
+	e := Event{At: time.Now(), Kind: kind, Text: text, Private: private, Code: code}
+	c.mu.Lock()
+	c.events = append(c.events, e)
+	c.mu.Unlock()
+	if c.s.Observe != nil {
+		c.s.Observe(c.rec.SID, e)
+	}
+}
+
+// save hands the record as it now is to the store, with the timeline since the
+// last time and the callbacks the change caused.
+func (c *call) save(owed []Callback) {
+	c.mu.Lock()
+	events := c.events
+	c.events = nil
+	c.mu.Unlock()
+	c.s.records.put(save{call: c.rec, events: events, callbacks: owed})
+}
+
+// begin opens the record and tells the caller that it rings.
+func (c *call) begin(ctx context.Context) {
+	owed := append(c.callback(initiated, c.rec.Created), c.callback(ringing, c.rec.Created)...)
+	c.save(owed)
+	if err := c.leg.Ring(ctx); err != nil {
+		c.s.Log.Debug("no ringing sent", "call", c.rec.SID, "error", err)
+	}
+}
+
+// finish ends the leg, closes the record and queues the last callback. err is
+// what the documents ended with; ctx is over or not.
+func (c *call) finish(ctx context.Context, err error) {
+	ended := context.Cause(ctx)
+	c.rec.HangupCause, c.rec.HangupSource = "normal_clearing", "callee"
+	switch {
+	case errors.Is(ended, ErrHungUp):
+		c.rec.HangupSource = "caller"
+	case errors.Is(ended, ErrTimeLimit):
+		c.rec.HangupCause, c.rec.ErrorCode = "time_limit", 32015
+		c.note("warning", "the call reached its time limit", "", 32015)
+	case err != nil && ended == nil:
+		c.fail(err)
+	}
+	c.rec.Status = "completed"
+	if c.rec.Answered.IsZero() {
+		c.unanswered(ended)
+	}
+	hangup, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	switch {
+	case errors.Is(ended, ErrHungUp):
+	case c.reject != nil && c.rec.Answered.IsZero():
+		c.note("reject", strconv.Itoa(c.reject.status)+" "+c.reject.reason, "", 0)
+		if err := c.leg.Reject(hangup, c.reject.status, c.reject.reason); err != nil {
+			c.s.Log.Info("call not rejected", "call", c.rec.SID, "error", err)
+		}
+	default:
+		c.note("hangup", "", "", 0)
+		if err := c.leg.Hangup(hangup); err != nil {
+			c.s.Log.Info("hang-up not confirmed", "call", c.rec.SID, "error", err)
+		}
+	}
+	c.rec.Ended = time.Now()
+	c.save(c.callback(completed, c.rec.Ended))
+}
+
+// unanswered gives a call that was never answered its final status.
+func (c *call) unanswered(ended error) {
+	switch {
+	case errors.Is(ended, ErrHungUp):
+		c.rec.Status, c.rec.HangupCause = "canceled", "originator_cancel"
+	case c.reject != nil:
+		c.rec.Status, c.rec.HangupCause = c.reject.becomes, c.reject.cause
+	default:
+		c.reject = &rejection{status: 480, reason: "Temporarily Unavailable", becomes: "no-answer", cause: "no_answer"}
+		c.rec.Status, c.rec.HangupCause = c.reject.becomes, c.reject.cause
+	}
+}
+
+// fail keeps the first error of a call in its record.
+func (c *call) fail(err error) {
+	code := 0
+	if we, ok := errors.AsType[*webhook.Error](err); ok {
+		code = we.Code
+	}
+	if es, ok := errors.AsType[texml.Errors](err); ok && len(es) > 0 {
+		code = es[0].Code
+	}
+	if le, ok := errors.AsType[*loopError](err); ok {
+		code = le.code
+	}
+	c.note("error", err.Error(), "", code)
+	if c.rec.ErrorMessage == "" {
+		c.rec.ErrorCode, c.rec.ErrorMessage = code, err.Error()
+	}
+}
+
+// Answer takes the call (verbs.Call).
+func (c *call) Answer(ctx context.Context) error {
+	if !c.rec.Answered.IsZero() {
+		return context.Cause(ctx)
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if err := c.leg.Answer(ctx); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		select {
+		case <-c.leg.Done():
+			return ErrHungUp
+		default:
+			return err
+		}
+	}
+	c.rec.Answered, c.rec.Status = time.Now(), "in-progress"
+	c.note("answer", "", "", 0)
+	c.save(c.callback(answered, c.rec.Answered))
+	return nil
+}
+
+// Reject refuses the call at its end (verbs.Call). The codes are those of the
+// platforms: busy is 486 on both, rejected 404 on Telnyx and 603 elsewhere.
+func (c *call) Reject(ctx context.Context, reason string) error {
+	switch {
+	case reason == "busy":
+		c.reject = &rejection{status: 486, reason: "Busy Here", becomes: "busy", cause: "user_busy"}
+	case c.set.Dialect == texml.Telnyx:
+		c.reject = &rejection{status: 404, reason: "Not Found", becomes: "no-answer", cause: "call_rejected"}
+	default:
+		c.reject = &rejection{status: 603, reason: "Decline", becomes: "no-answer", cause: "call_rejected"}
+	}
+	return context.Cause(ctx)
+}
+
+// Warn notes a slip on the timeline (verbs.Call).
+func (c *call) Warn(n texml.Node, code int, msg string) {
+	c.note("warning", c.at(n)+msg, "", code)
+}
+
+// at is where n stands, for a message.
+func (c *call) at(n texml.Node) string {
+	if c.page == nil {
+		return ""
+	}
+	return show(c.page.url) + ":" + n.At().String() + ": "
+}
+
+// Dialect is the dialect of the call's documents (verbs.Call).
+func (c *call) Dialect() texml.Dialect { return c.set.Dialect }
+
+// show is a URL without user and password.
+func show(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.User == nil {
+		return raw
+	}
+	u.User = nil
+	return u.String()
+}
+

@@ -1,0 +1,172 @@
+// Package runtime runs calls: it fetches the document a call begins with, runs
+// its verbs, follows them to the next document, and keeps the record of what
+// happened.
+//
+// A call has one goroutine, its interpreter ([Server.Run]). Its sound is served
+// by the pacer of package media, its status callbacks by [Server.Deliver].
+package runtime
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hookswitch/hookswitch/ai"
+	"github.com/hookswitch/hookswitch/runtime/webhook"
+	"github.com/hookswitch/hookswitch/texml"
+)
+
+// Web fetches documents, sends callbacks and loads sounds. *webhook.Client is
+// the one for HTTP; a script has its documents at hand.
+type Web interface {
+	Do(ctx context.Context, r webhook.Request) (*webhook.Response, error)
+	Media(ctx context.Context, url string) (*webhook.Response, error)
+}
+
+// Account owns calls and signs their requests.
+type Account struct {
+	SID        string             // AC and 32 hex digits
+	AuthToken  string             // signs in the Twilio dialect
+	SigningKey ed25519.PrivateKey // signs in the Telnyx dialect
+}
+
+// Config is what a Server is made of.
+type Config struct {
+	Web   Web
+	Voice ai.TTS // nil: <Say> is a warning and is skipped
+	Store Store
+	Log   *slog.Logger
+
+	// Observe, when not nil, sees every event of every call as it happens. It
+	// is called on the call's goroutines and must not block.
+	Observe func(callSID string, e Event)
+
+	// NewID makes an identifier with a two-letter prefix; nil is random.
+	NewID func(prefix string) string
+
+	MaxCall time.Duration // longest call; 0 is 4 hours
+}
+
+// Server runs calls. Make one with [New]; all its methods may be called from
+// any goroutine.
+type Server struct {
+	Config
+	documents *texml.Cache
+	clips     *clips
+	records   *recorder
+	due       chan struct{} // holds one value when a callback was queued
+}
+
+// New returns a server. Close it when its calls are over.
+func New(c Config) *Server {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.NewID == nil {
+		c.NewID = newID
+	}
+	if c.MaxCall == 0 {
+		c.MaxCall = 4 * time.Hour
+	}
+	s := &Server{
+		Config:    c,
+		documents: texml.NewCache(1024),
+		clips:     newClips(128 << 20),
+		due:       make(chan struct{}, 1),
+	}
+	s.records = newRecorder(s)
+	return s
+}
+
+// Close waits until the records of finished calls are stored. Callbacks that
+// are still owed stay in the store for the next start.
+func (s *Server) Close() { s.records.close() }
+
+// newID is prefix and 128 random bits, as the platforms write their SIDs.
+func newID(prefix string) string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return prefix + hex.EncodeToString(b[:])
+}
+
+// Setup is what is known of a call before its first document runs.
+type Setup struct {
+	Account   Account
+	Dialect   texml.Dialect
+	Direction string // inbound
+
+	From, To       string // as documents see them: E.164 or a SIP user
+	CallerName     string
+	FromURI, ToURI string // user@host
+	SIPCallID      string
+	SourceIP       string
+	Headers        map[string][]string // of the INVITE; X- and User-to-User ones reach the webhook
+	Diversion      string              // number the call was forwarded from, or ""
+	First          Request             // brings the first document
+	Fallback       Request             // URL "" is none
+	StatusCallback Request             // URL "" is none
+	StatusEvents   []string            // initiated ringing answered completed; empty is completed
+}
+
+// Request asks for a document, or says where a callback goes.
+type Request struct {
+	URL, Method string
+	Form        url.Values
+}
+
+// Causes of a call's end, on its context. They are not faults.
+var (
+	ErrHungUp    = errors.New("the other side hung up")
+	ErrTimeLimit = errors.New("the call reached its time limit")
+)
+
+// ErrNoCall is the error of a store that has no call of that SID.
+var ErrNoCall = errors.New("no such call")
+
+// Run takes a leg through its documents and returns when the call is over and
+// its record is handed to the store. When ctx ends, the call is hung up.
+func (s *Server) Run(ctx context.Context, leg Leg, set Setup) {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	c := newCall(s, leg, set)
+	watched := make(chan struct{})
+	over := make(chan struct{})
+	go func() {
+		defer close(watched)
+		limit := time.NewTimer(s.MaxCall)
+		defer limit.Stop()
+		select {
+		case <-leg.Done():
+			end(ErrHungUp)
+		case <-limit.C:
+			end(ErrTimeLimit)
+		case <-over:
+		}
+	}()
+	c.begin(ctx)
+	err := c.run(ctx)
+	close(over)
+	<-watched
+	c.finish(ctx, err)
+}
+
+// Signer signs what the account sends, in the one dialect or the other.
+func (a Account) Signer(telnyx bool) webhook.Signer {
+	if telnyx {
+		return webhook.Telnyx(a.SigningKey)
+	}
+	return webhook.Twilio(a.AuthToken)
+}
+
+func method(m string) string {
+	if m == "" {
+		return http.MethodPost
+	}
+	return m
+}

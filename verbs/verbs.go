@@ -1,0 +1,106 @@
+// Package verbs gives each document verb its behaviour on a call.
+//
+// [For] finds the behaviour of a node of package texml. A verb sees the call
+// through [Call] only: it knows nothing of SIP, RTP, HTTP or providers, and it
+// never fetches, parses or starts the document that follows.
+package verbs
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/hookswitch/hookswitch/texml"
+)
+
+// A Verb runs to its end on a call, or until ctx is done. It owns every
+// goroutine it starts and leaves none behind when it returns.
+type Verb interface {
+	Run(ctx context.Context, call Call) (Next, error)
+}
+
+// Call is what a verb may do to the call it runs on. Each method is a thing one
+// does on a telephone; those that take time block until it is done and return
+// context.Cause(ctx) when they are cut short. URLs may be relative: they are
+// resolved against the document the verb stands in.
+type Call interface {
+	// Answer takes the call. It does nothing on an answered one.
+	Answer(ctx context.Context) error
+
+	// Say speaks s once. What cannot be spoken is noted on the call's
+	// timeline and skipped; the only error is an early end.
+	Say(ctx context.Context, s *texml.Say) error
+
+	// Load fetches the sound at url and returns what plays it, once a call.
+	// The error of a sound that cannot be had is noted already.
+	Load(ctx context.Context, url string) (Sound, error)
+
+	// Ringback plays the ringing tone of a country, one round of its cadence.
+	Ringback(ctx context.Context, country string) error
+
+	// Send presses keys: 0-9 A-D * #, w waits half a second, W one.
+	Send(ctx context.Context, digits string) error
+
+	// Echo sends the caller's own sound back until ctx is done.
+	Echo(ctx context.Context) error
+
+	// Keys are the keys the other side presses from now on, until ctx is done.
+	Keys(ctx context.Context) <-chan rune
+
+	// Reject refuses a call that is not answered; an answered one is hung up.
+	Reject(ctx context.Context, reason string) error
+
+	// Warn notes something that went wrong at n on the call's timeline, with
+	// the platform's code or 0.
+	Warn(n texml.Node, code int, msg string)
+
+	// Dialect is the dialect the document was read in.
+	Dialect() texml.Dialect
+}
+
+// Sound plays something that has been fetched.
+type Sound func(ctx context.Context) error
+
+// Next says where the call goes after a verb. The zero Next is the verb below.
+type Next struct {
+	Fetch *Fetch // continue with the document this brings
+	End   bool   // nothing follows: hang up
+}
+
+// Fetch asks for the document that replaces the one the verb stands in.
+type Fetch struct {
+	URL    string     // "" is the current document, asked for again
+	Method string     // "" is the method of the call's application
+	Form   url.Values // sent along with the call's own parameters
+}
+
+// For returns the behaviour of n.
+func For(n texml.Node) Verb {
+	switch n := n.(type) {
+	case *texml.Echo:
+		return echo{n}
+	case *texml.Gather:
+		return gather{n}
+	case *texml.Hangup:
+		return hangup{n}
+	case *texml.Pause:
+		return pause{n}
+	case *texml.Play:
+		return play{n}
+	case *texml.Redirect:
+		return redirect{n}
+	case *texml.Reject:
+		return reject{n}
+	case *texml.Say:
+		return say{n}
+	}
+	return unsupported{n}
+}
+
+// unsupported stands for a verb that is read and checked but that this version
+// cannot do. The call goes on below it, and its timeline says so.
+type unsupported struct{ texml.Node }
+
+func (u unsupported) Run(ctx context.Context, call Call) (Next, error) {
+	call.Warn(u.Node, 0, "<"+u.Name()+"> is not supported by this version of hookswitch and was skipped")
+	return Next{}, context.Cause(ctx)
+}
