@@ -16,8 +16,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const benchUsage = `hookswitch bench measures real calls over loopback and prints one table.
@@ -86,8 +84,8 @@ func parseBenchFlags(args []string, errOut io.Writer) (benchFlags, error) {
 		}
 		b.calls = append(b.calls, n)
 	}
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return b, err
 	}
 	for _, n := range b.calls {

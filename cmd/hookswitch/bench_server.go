@@ -20,7 +20,6 @@ import (
 
 	"github.com/hookswitch/hookswitch/media/pcm"
 	"github.com/hookswitch/hookswitch/media/wav"
-	"golang.org/x/sys/unix"
 )
 
 // The two tones of the bench's flow: one until a key is pressed, one after.
@@ -189,8 +188,8 @@ func residentKB(pid int) (float64, error) {
 
 // ownCPU is what this process, the callers, has used so far.
 func ownCPU() time.Duration {
-	var u unix.Rusage
-	unix.Getrusage(unix.RUSAGE_SELF, &u) // cannot fail with these arguments
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u) // cannot fail with these arguments
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 

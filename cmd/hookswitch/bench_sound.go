@@ -15,7 +15,6 @@ import (
 
 	"github.com/hookswitch/hookswitch/media/g711"
 	"github.com/hookswitch/hookswitch/media/pcm"
-	"golang.org/x/sys/unix"
 )
 
 // An rtpClock is the sound of all callers: one goroutine that sends a frame of
@@ -41,6 +40,10 @@ func (s sentFrames) since(before sentFrames) sentFrames {
 // share is the late part in percent.
 func (s sentFrames) share() float64 { return 100 * float64(s.late) / float64(max(1, s.all)) }
 
+// stampNS is SO_TIMESTAMPNS_NEW of Linux's asm-generic/socket.h, whose seconds
+// and nanoseconds are 64 bits each on every machine.
+const stampNS = 64
+
 const (
 	rtpTick  = 2 * time.Millisecond
 	tooLate  = 5 * time.Millisecond
@@ -52,7 +55,7 @@ type rtpEnd struct {
 	clock  *rtpClock
 	fd     int
 	addr   netip.AddrPort
-	remote unix.Sockaddr // nil: nothing is sent yet
+	remote syscall.Sockaddr // nil: nothing is sent yet
 	packet [12 + frameLen]byte
 	seq    uint16
 	stamp  uint32
@@ -113,24 +116,24 @@ func (c *rtpClock) run(ctx context.Context) {
 
 // Open gives a new caller a socket on addr.
 func (c *rtpClock) Open(addr netip.Addr) (*rtpEnd, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	e := &rtpEnd{clock: c, fd: fd, seq: uint16(rand.Uint32()), stamp: rand.Uint32()}
 	bound := func() error {
-		if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: addr.As4()}); err != nil {
+		if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: addr.As4()}); err != nil {
 			return err
 		}
-		name, err := unix.Getsockname(fd)
+		name, err := syscall.Getsockname(fd)
 		if err != nil {
 			return err
 		}
-		e.addr = netip.AddrPortFrom(addr, uint16(name.(*unix.SockaddrInet4).Port))
-		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1)
+		e.addr = netip.AddrPortFrom(addr, uint16(name.(*syscall.SockaddrInet4).Port))
+		return syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, stampNS, 1)
 	}
 	if err := bound(); err != nil {
-		unix.Close(fd)
+		syscall.Close(fd)
 		return nil, err
 	}
 	e.packet[0] = 0x80
@@ -148,7 +151,7 @@ func (e *rtpEnd) Close() {
 	for i, slot := range e.clock.slots {
 		e.clock.slots[i] = slices.DeleteFunc(slot, func(o *rtpEnd) bool { return o == e })
 	}
-	unix.Close(e.fd)
+	syscall.Close(e.fd)
 }
 
 // Sent is what the clock has sent so far.
@@ -169,7 +172,7 @@ func (e *rtpEnd) Hear(f func(payload []byte, at time.Time)) {
 func (e *rtpEnd) Talk(to netip.AddrPort) {
 	e.clock.mu.Lock()
 	defer e.clock.mu.Unlock()
-	e.remote = &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
+	e.remote = &syscall.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
 }
 
 // Press sends a digit of 100 ms in place of the voice.
@@ -210,14 +213,14 @@ func (e *rtpEnd) send() {
 		b = append(b[:12], k.digit, ends|10)
 		b = binary.BigEndian.AppendUint16(b, uint16(min(k.sent, 6)*frameLen))
 	}
-	unix.Sendto(e.fd, b, 0, e.remote) // refused by a peer that has hung up: the next frame meets it too
+	syscall.Sendto(e.fd, b, 0, e.remote) // refused by a peer that has hung up: the next frame meets it too
 }
 
 // drain reads what has arrived.
 func (e *rtpEnd) drain(buf, oob []byte) {
 	for {
-		n, oobn, _, _, err := unix.Recvmsg(e.fd, buf, oob, unix.MSG_DONTWAIT)
-		if err == unix.ECONNREFUSED || err == unix.EINTR {
+		n, oobn, _, _, err := syscall.Recvmsg(e.fd, buf, oob, syscall.MSG_DONTWAIT)
+		if err == syscall.ECONNREFUSED || err == syscall.EINTR {
 			continue
 		}
 		if err != nil {
@@ -296,7 +299,7 @@ func stampArrivals(conn *net.UDPConn) error {
 	}
 	var failed error
 	if err := raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1)
+		failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, stampNS, 1)
 	}); err != nil {
 		return err
 	}
@@ -306,10 +309,10 @@ func stampArrivals(conn *net.UDPConn) error {
 // arrival is the kernel's time stamp in the control message of a datagram, or
 // now without one.
 func arrival(oob []byte) time.Time {
-	if len(oob) >= unix.SizeofCmsghdr+16 {
-		h, data, _, err := unix.ParseOneSocketControlMessage(oob)
-		if err == nil && h.Level == syscall.SOL_SOCKET && h.Type == unix.SO_TIMESTAMPNS_NEW {
-			return time.Unix(int64(binary.NativeEndian.Uint64(data)), int64(binary.NativeEndian.Uint64(data[8:])))
+	if len(oob) >= syscall.SizeofCmsghdr+16 {
+		m, err := syscall.ParseSocketControlMessage(oob)
+		if err == nil && len(m) > 0 && m[0].Header.Level == syscall.SOL_SOCKET && m[0].Header.Type == stampNS && len(m[0].Data) >= 16 {
+			return time.Unix(int64(binary.NativeEndian.Uint64(m[0].Data)), int64(binary.NativeEndian.Uint64(m[0].Data[8:])))
 		}
 	}
 	return time.Now()
