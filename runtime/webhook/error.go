@@ -61,7 +61,7 @@ const (
 )
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("webhook %s: %v (%d)", printable(e.URL), e.Err, e.Code)
+	return fmt.Sprintf("webhook %s: %v (%d)", Redact(e.URL), e.Err, e.Code)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -81,9 +81,9 @@ func safeURL(u *url.URL) string {
 	return shown.String()
 }
 
-// printable shortens a URL, well formed or not, to what a log may show: no
+// Redact shortens a URL, well formed or not, to what a log may show: no
 // user, no password, and no query, which may hold digits or a token.
-func printable(raw string) string {
+func Redact(raw string) string {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok || strings.ContainsAny(scheme, "@#?/") {
 		return "…"
@@ -111,7 +111,7 @@ func printable(raw string) string {
 
 // badURL is a URL that cannot be requested.
 func badURL(raw, text string) *Error {
-	return &Error{Code: codeURL, URL: printable(raw), Err: errors.New(text)}
+	return &Error{Code: codeURL, URL: Redact(raw), Err: errors.New(text)}
 }
 
 // broken says what an error of the transport means. connected tells whether

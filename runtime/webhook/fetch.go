@@ -42,7 +42,7 @@ func (c *Client) fetch(ctx context.Context, r Request, p purpose) (*Response, er
 		return nil, &Error{Code: codeRetryPolicy, URL: safeURL(target), Err: err}
 	}
 	if ignored != nil {
-		c.log.Warn("connection overrides that cannot be used", "url", printable(r.URL), "ignored", ignored)
+		c.log.Warn("connection overrides that cannot be used", "url", Redact(r.URL), "ignored", ignored)
 	}
 	if r.Method = strings.ToUpper(r.Method); r.Method != http.MethodGet {
 		r.Method = http.MethodPost
@@ -65,7 +65,7 @@ func (c *Client) fetch(ctx context.Context, r Request, p purpose) (*Response, er
 			return nil, context.Cause(ctx)
 		}
 		if err == nil {
-			c.log.Debug("webhook", "method", r.Method, "url", printable(response.URL), "status", response.Status, "took", time.Since(began))
+			c.log.Debug("webhook", "method", r.Method, "url", Redact(response.URL), "status", response.Status, "took", time.Since(began))
 			return response, nil
 		}
 		c.log.Debug("webhook failed", "method", r.Method, "err", err, "took", time.Since(began), "try", try+1)
@@ -213,7 +213,7 @@ func (c *Client) send(ctx context.Context, target *url.URL, method string, form 
 	}
 
 	status := answer.StatusCode
-	response := &Response{URL: safeURL(target), Status: status, header: answer.Header}
+	response := &Response{URL: target.String(), Status: status, header: answer.Header}
 	switch {
 	case status >= 200 && status <= 299, status == http.StatusNotModified && p.cached != nil:
 	case status >= 301 && status <= 303, status == 307, status == 308:

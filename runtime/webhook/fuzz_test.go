@@ -17,7 +17,7 @@ func FuzzURL(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		u, err := parseURL(raw)
-		shown := printable(raw)
+		shown := Redact(raw)
 		if err != nil {
 			if strings.ContainsAny(shown, "?#@") && !strings.HasSuffix(shown, "?…") {
 				t.Errorf("%q is shown as %q", raw, shown)

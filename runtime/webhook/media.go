@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -21,23 +22,24 @@ type flight struct {
 // cookies or signature. What the server allows to be kept is kept: for the
 // max-age of Cache-Control without asking again, and after that as long as the
 // server answers 304 to the ETag or Last-Modified that it gave. Requests for
-// one URL share one fetch. Media blocks until the whole sound is there, at
-// most four times the time limit of a document; the errors are those of Do.
-func (c *Client) Media(ctx context.Context, url string) (*Response, error) {
+// one URL share one fetch. The answer's URL is without user and query. Media
+// blocks until the whole sound is there, at most four times the time limit of
+// a document; the errors are those of Do.
+func (c *Client) Media(ctx context.Context, rawURL string) (*Response, error) {
 	c.mu.Lock()
 	if c.alive.Err() != nil {
 		c.mu.Unlock()
 		return nil, errClosed
 	}
-	f := c.flights[url]
+	f := c.flights[rawURL]
 	if f == nil {
 		var fetching context.Context
 		f = &flight{done: make(chan struct{})}
 		fetching, f.cancel = context.WithCancelCause(c.alive)
-		c.flights[url] = f
+		c.flights[rawURL] = f
 		c.running.Go(func() {
-			f.response, f.err = c.media(fetching, url)
-			c.land(url, f, nil)
+			f.response, f.err = c.media(fetching, rawURL)
+			c.land(rawURL, f, nil)
 			close(f.done)
 		})
 	}
@@ -53,7 +55,7 @@ func (c *Client) Media(ctx context.Context, url string) (*Response, error) {
 		abandoned := f.waiters == 0
 		c.mu.Unlock()
 		if abandoned {
-			c.land(url, f, errLeft)
+			c.land(rawURL, f, errLeft)
 		}
 		return nil, context.Cause(ctx)
 	}
@@ -61,17 +63,17 @@ func (c *Client) Media(ctx context.Context, url string) (*Response, error) {
 
 // land takes a flight off the board and ends it; the next request for the URL
 // starts anew.
-func (c *Client) land(url string, f *flight, cause error) {
+func (c *Client) land(rawURL string, f *flight, cause error) {
 	c.mu.Lock()
-	if c.flights[url] == f && (cause == nil || f.waiters == 0) {
-		delete(c.flights, url)
+	if c.flights[rawURL] == f && (cause == nil || f.waiters == 0) {
+		delete(c.flights, rawURL)
 		f.cancel(cause)
 	}
 	c.mu.Unlock()
 }
 
-func (c *Client) media(ctx context.Context, url string) (*Response, error) {
-	sent, _, _ := strings.Cut(url, "#")
+func (c *Client) media(ctx context.Context, rawURL string) (*Response, error) {
+	sent, _, _ := strings.Cut(rawURL, "#")
 	key := sha256Hex([]byte(sent))
 	kept, known := c.cache.get(key)
 	if known && time.Now().Before(kept.Fresh) {
@@ -87,10 +89,11 @@ func (c *Client) media(ctx context.Context, url string) (*Response, error) {
 			p.cached.Set("If-Modified-Since", kept.LastModified)
 		}
 	}
-	response, err := c.fetch(ctx, Request{URL: url, Method: http.MethodGet}, p)
+	response, err := c.fetch(ctx, Request{URL: rawURL, Method: http.MethodGet}, p)
 	if err != nil {
 		return nil, err
 	}
+	response.URL = place(response.URL)
 	fresh, allowed := freshness(response.header, time.Now())
 	switch {
 	case response.Status == http.StatusNotModified:
@@ -102,6 +105,17 @@ func (c *Client) media(ctx context.Context, url string) (*Response, error) {
 		c.cache.drop(key)
 	}
 	return response, nil
+}
+
+// place is a URL without what may be secret. Nothing is relative to a sound,
+// and the cache writes it down.
+func place(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return Redact(raw)
+	}
+	u.User, u.RawQuery, u.ForceQuery = nil, "", false
+	return u.String()
 }
 
 // freshness reads how long an answer may be used without asking again (RFC

@@ -93,7 +93,11 @@ type Request struct {
 
 // Response is an answer of the 200s.
 type Response struct {
-	URL         string // that answered, after redirects: the base of relative URLs; without user and fragment
+	// URL is the one that answered, after redirects, without fragment and the
+	// parameters of a GET: the base of relative URLs. User and password that
+	// were sent stand in it, so that they go with those too; Redact it for a
+	// log.
+	URL         string
 	Status      int
 	ContentType string // as received
 	Body        []byte // decompressed. That of Media is shared: not to be changed
