@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -374,4 +375,44 @@ func TestCloseHangsUp(t *testing.T) {
 	if err != ErrHungUp {
 		t.Errorf("ended with %v", err)
 	}
+}
+
+// An answer over the usual 1,300 bytes is sent all the same; the network cuts
+// it into fragments.
+func TestLargeAnswer(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		p := b.phone("large")
+		routes := strings.Repeat("Record-Route: <sip:192.0.2.9;lr;ftag="+strings.Repeat("x", 120)+">\r\n", 12)
+		p.send("INVITE", "1", routes+sdpBody, pcmu)
+		p.want("SIP/2.0 100")
+		ok := p.want("SIP/2.0 200")
+		if n := strings.Count(ok, "Record-Route: "); n != 12 || len(ok) < 2000 {
+			t.Errorf("%d routes in %d bytes", n, len(ok))
+		}
+		p.toTag = tagOf(headerOf(ok, "To"))
+		p.ack("")
+		p.bye()
+	})
+}
+
+func TestLogIsSampled(t *testing.T) {
+	lines := 0
+	bubble(t, func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(writer(func([]byte) { lines++ }), nil))
+	}, func(b *bench) {
+		p := b.phone("junk")
+		for range 1000 {
+			p.raw("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n\r\n")
+		}
+		synctest.Wait()
+		if lines != 1 {
+			t.Errorf("%d lines for one cause", lines)
+		}
+		time.Sleep(time.Second)
+		p.raw("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP h\r\n\r\n")
+		synctest.Wait()
+		if lines != 2 {
+			t.Errorf("%d lines after a second", lines)
+		}
+	})
 }

@@ -102,7 +102,7 @@ func (d *dialog) contact() field {
 	return field{"Contact", "<" + uri + ">"}
 }
 
-// request makes our next request within the dialog (RFC 3261 §12.2.1.1).
+// newRequest makes our next request within the dialog (RFC 3261 §12.2.1.1).
 func (d *dialog) newRequest(method sipgo.RequestMethod, userAgent string) *sipgo.Request {
 	target, routes := d.target, d.routes
 	if len(routes) > 0 && !routes[0].UriParams.Has("lr") {
@@ -218,6 +218,12 @@ func (l *Leg) request(r *request) {
 		return
 	}
 	l.remoteSeq = r.seq
+	if n := r.path.line; n != nil && l.path.line != nil && n != l.path.line {
+		// The other side has had to open a new line; our requests take it too.
+		n.legs.Add(1)
+		l.path.line.legs.Add(-1)
+		l.path.line = n
+	}
 	switch r.Method {
 	case "BYE":
 		say(200, "OK")

@@ -112,6 +112,8 @@ func (s *Server) invited(r *request) {
 	l := &Leg{server: s, first: r, offer: offer, dialog: s.newDialog(r), invite: invite(r), session: uint64(time.Now().Unix()),
 		acked: make(chan struct{}), byed: make(chan struct{})}
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.tx = s.begin(r, l); l.tx == nil {
 		return
 	}
@@ -129,9 +131,7 @@ func (s *Server) invited(r *request) {
 	if l.path.line != nil {
 		l.path.line.legs.Add(1)
 	}
-	l.mu.Lock()
 	l.tx.respond(r.raw.response(r.path, 100, "Trying", ""))
-	l.mu.Unlock()
 	go func() {
 		defer s.calling.Done()
 		l.run()
@@ -158,9 +158,13 @@ func (l *Leg) run() {
 		delete(s.legs, l)
 		delete(s.dialogs, l.id())
 		s.mu.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if l.path.line != nil {
 			l.path.line.legs.Add(-1)
 		}
+		// The INVITE's transaction keeps the leg for 32 s more; most of it can go.
+		l.stream, l.wire, l.offer, l.described = nil, nil, nil, nil
 	}()
 	defer l.Hangup(context.Background())
 	defer func() {
@@ -301,6 +305,9 @@ func (l *Leg) Hangup(ctx context.Context) error {
 	case <-l.byed:
 		return nil
 	case <-ctx.Done():
+		if l.Err() != nil {
+			return nil // ctx may be the leg's own
+		}
 		return context.Cause(ctx)
 	}
 }

@@ -89,11 +89,13 @@ type Server struct {
 	legs         map[*Leg]struct{}
 	lines        map[*line]struct{}
 	linesOf      map[netip.Addr]int
+	shut         bool // no more lines
 
 	sockets   []socket
 	listeners []net.Listener
 	reading   sync.WaitGroup // read loops
 	calling   sync.WaitGroup // legs, and what they wait for
+	closing   sync.Once
 }
 
 // maxMessages is how many messages per second are read from all peers
@@ -218,6 +220,18 @@ func (s *Server) Calls() int {
 // Close hangs up all calls, waits until their Answer functions have returned,
 // and closes the sockets.
 func (s *Server) Close() error {
+	var err error
+	s.closing.Do(func() {
+		s.hangup()
+		err = s.closeSockets()
+		s.reading.Wait()
+		s.terminate()
+	})
+	return err
+}
+
+// hangup ends all calls and waits for them.
+func (s *Server) hangup() {
 	s.Drain()
 	s.mu.Lock()
 	legs := slices.Collect(maps.Keys(s.legs))
@@ -228,7 +242,9 @@ func (s *Server) Close() error {
 	}
 	hanging.Wait()
 	s.calling.Wait()
+}
 
+func (s *Server) closeSockets() error {
 	var errs []error
 	for _, c := range s.sockets {
 		errs = append(errs, c.Close())
@@ -237,12 +253,11 @@ func (s *Server) Close() error {
 		errs = append(errs, l.Close())
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shut = true
 	for l := range s.lines {
 		l.Close()
 	}
-	s.mu.Unlock()
-	s.reading.Wait()
-	s.terminate()
 	return errors.Join(errs...)
 }
 

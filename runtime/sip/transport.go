@@ -160,7 +160,7 @@ func (s *Server) serveTCP(l net.Listener) {
 			}
 			if err != nil {
 				s.note(slog.LevelError, "accept", "accept", "error", err)
-				time.Sleep(50 * time.Millisecond) // out of file descriptors; give lines time to end
+				<-time.After(50 * time.Millisecond) // out of file descriptors; lines need time to end
 				continue
 			}
 			s.addLine(c)
@@ -179,7 +179,7 @@ func (s *Server) addLine(c net.Conn) *line {
 	}
 	l := &line{Conn: c}
 	s.mu.Lock()
-	full := len(s.lines) >= maxLines || s.linesOf[ip] >= maxLinesPeer
+	full := s.shut || len(s.lines) >= maxLines || s.linesOf[ip] >= maxLinesPeer
 	if !full {
 		s.lines[l] = struct{}{}
 		s.linesOf[ip]++
