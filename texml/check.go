@@ -17,7 +17,8 @@ func Check(source string, body []byte, d Dialect) Errors {
 	for len(found) < mostRepairs && p.brokeAt >= 0 && p.brokeAt < len(p.src) && p.src[p.brokeAt] == '&' {
 		found = append(found, p.slips...)
 		src := p.src[:p.brokeAt] + "+" + p.src[p.brokeAt+1:] // same length: places stay right
-		p = &parse{source: source, dialect: d, src: src, brokeAt: -1}
+		p = newParse(source, d)
+		p.src = src
 		root = p.tree()
 	}
 	doc, err := p.document(root)

@@ -93,7 +93,8 @@ func dial(e *element) Node {
 
 // nouns reads who is called.
 func (d *Dial) nouns(e *element) {
-	at, text := e.text, e.content()
+	at := e.text
+	text := e.content()
 	d.Nouns = e.nodes(13215, "Number", "Sip", "Client", "Conference", "Queue", "Sim", "Application", "WhatsApp")
 	if text != "" {
 		target := &element{Element: e.Element, p: e.p, name: e.name, pos: e.p.at(at), start: at}

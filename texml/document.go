@@ -95,14 +95,17 @@ func (p *parse) sort() {
 	})
 }
 
-// response reads the verbs of the root. Attributes of <Response> mean nothing.
+// response reads the verbs of the root.
 func response(e *element) []Node {
+	mark := len(e.p.asked)
 	verbs := make([]Node, 0, len(e.Child))
 	for c := e.first; c != nil; c = c.next {
 		if n := c.verb(); n != nil {
 			verbs = append(verbs, n)
 		}
 	}
+	e.first = nil
 	e.noText("only verbs can stand here; put words into <Say>")
+	e.done(mark)
 	return verbs
 }

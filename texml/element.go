@@ -35,6 +35,9 @@ func (e *element) unsupported(code int, instead string) {
 // content gives the text inside e without blanks around it, and marks that text
 // may stand here. Comments inside do not split it.
 func (e *element) content() string {
+	if e.text < 0 {
+		return ""
+	}
 	e.text = -1
 	var s string
 	for _, t := range e.Child {
@@ -64,11 +67,11 @@ func (e *element) nodes(code int, allowed ...string) []Node {
 		if !c.allowed(code, allowed...) {
 			continue
 		}
-		n := c.noun()
-		if n == nil {
-			n = c.verb()
+		read := c.noun
+		if slices.Contains(verbNames, c.name) {
+			read = c.verb
 		}
-		if n != nil {
+		if n := read(); n != nil {
 			found = append(found, n)
 		}
 	}

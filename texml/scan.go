@@ -17,10 +17,12 @@ type parse struct {
 	dialect Dialect
 	src     string // in UTF-8, without a byte order mark
 	slips   Errors
-	failed  bool     // some slip is Fatal
-	asked   []string // attributes that the elements being read have asked for
-	lines   []int    // offsets of line starts, made when first needed
-	spare   []element
+	failed  bool            // some slip is Fatal
+	asked   []string        // attributes that the elements being read have asked for
+	lines   []int           // offsets of line starts, made when first needed
+	spare   []element       // room for the elements to come
+	trees   []etree.Element // and for their part of the tree
+	texts   []etree.CharData
 	brokeAt int // where the XML broke off; -1 if it did not
 }
 
@@ -43,7 +45,7 @@ type element struct {
 // scan builds the tree in one pass over the tokens of encoding/xml. The root is
 // nil if the XML is broken or over a limit.
 func scan(source string, body []byte, d Dialect) (*parse, *element) {
-	p := &parse{source: source, dialect: d, brokeAt: -1}
+	p := newParse(source, d)
 	if len(body) > MaxBytes {
 		p.fatal(0, 11750, "the document has "+strconv.Itoa(len(body))+" bytes; at most 65536 are read",
 			"split it and go on with <Redirect>")
@@ -53,6 +55,10 @@ func scan(source string, body []byte, d Dialect) (*parse, *element) {
 	p.src, bom = decode(body)
 	p.start(bom)
 	return p, p.tree()
+}
+
+func newParse(source string, d Dialect) *parse {
+	return &parse{source: source, dialect: d, asked: make([]string, 0, 64), brokeAt: -1}
 }
 
 // start reports what stands before the first tag.
@@ -138,15 +144,14 @@ func (p *parse) within(off, depth, count, attrs int) bool {
 // element adds a child to cur.
 func (p *parse) element(cur *element, t *xml.StartElement) *element {
 	if len(p.spare) == 0 {
-		p.spare = make([]element, 16)
+		p.spare, p.trees = make([]element, p.left()), make([]etree.Element, p.left())
 	}
 	e := &p.spare[0]
-	p.spare = p.spare[1:]
-	e.p, e.parent, e.text = p, cur, -1
-	if cur == nil {
-		e.Element = etree.NewElement(t.Name.Local)
-	} else {
-		e.Element = cur.Element.CreateElement(t.Name.Local)
+	e.p, e.parent, e.text, e.Element = p, cur, -1, &p.trees[0]
+	p.spare, p.trees = p.spare[1:], p.trees[1:]
+	e.Tag = t.Name.Local
+	if cur != nil {
+		cur.AddChild(e.Element)
 		e.words = cur.words
 		if cur.last == nil {
 			cur.first = e
@@ -171,6 +176,11 @@ func (p *parse) element(cur *element, t *xml.StartElement) *element {
 	return e
 }
 
+// left gives the room to make for elements: about as many as there are tags.
+func (p *parse) left() int {
+	return max(1, min(strings.Count(p.src, "<")-strings.Count(p.src, "</"), MaxElements))
+}
+
 func same(e *element, n xml.Name) bool { return e.Tag == n.Local && e.Space == n.Space }
 
 // uniqueAttrs reports attributes written twice, which XML forbids.
@@ -189,7 +199,13 @@ func (p *parse) chars(cur *element, text xml.CharData, off int) {
 	blank := isBlank(text)
 	switch {
 	case cur != nil && (!blank || cur.words):
-		cur.CreateText(string(text))
+		if len(p.texts) == 0 {
+			p.texts = make([]etree.CharData, 16)
+		}
+		c := &p.texts[0]
+		p.texts = p.texts[1:]
+		c.Data = string(text)
+		cur.AddChild(c)
 		if !blank && cur.text < 0 {
 			cur.text = p.skipBlank(off)
 		}

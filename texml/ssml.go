@@ -31,20 +31,16 @@ const (
 // exist or cannot stand where it is, is reported and left out; its text is
 // spoken.
 func spoken(e *element) ([]Part, string) {
-	e.text = -1
 	s := &speech{rate: 1}
 	if e.first == nil {
-		for _, t := range e.Child {
-			if c, ok := t.(*etree.CharData); ok {
-				s.text.WriteString(c.Data)
-			}
+		if text := collapse(e.content()); text != "" {
+			return []Part{{Text: text, Rate: 1}}, ""
 		}
-		s.flush()
-		return s.parts, ""
+		return nil, ""
 	}
 	s.inside(e)
 	s.flush()
-	e.first = nil
+	e.first, e.text = nil, -1
 	return s.parts, strings.TrimSpace(s.ssml.String())
 }
 
@@ -296,8 +292,18 @@ func interpret(text, as string) string {
 	return strings.Trim(b.String(), " ,")
 }
 
-// collapse makes one blank of each run of white space.
-func collapse(s string) string { return strings.Join(strings.Fields(s), " ") }
+// collapse makes one blank of each run of white space, and none at the ends.
+func collapse(s string) string {
+	space := true // the byte before is a blank, or there is none
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 0x80 || c < ' ' || c == ' ' && space {
+			return strings.Join(strings.Fields(s), " ")
+		}
+		space = c == ' '
+	}
+	return strings.TrimSuffix(s, " ")
+}
 
 // xmlText writes text and values of attributes into XML.
 var xmlText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")

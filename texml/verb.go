@@ -132,7 +132,10 @@ func (e *element) unknownVerb() {
 		return
 	}
 	fix := suggest(e.name, verbNames)
-	if fix == "" {
+	switch {
+	case slices.Contains(verbNames, e.Tag):
+		fix = "names have no prefix: write " + e.Tag
+	case fix == "":
 		fix = "the verbs are " + andList(verbNames)
 	}
 	e.slip(Warning, 12200, "there is no verb <"+e.name+">", fix, ignored)
