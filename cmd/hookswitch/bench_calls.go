@@ -60,31 +60,31 @@ func (c *callers) light(ctx context.Context, seconds int) ([]benchRow, error) {
 	const perSecond = 50
 	n := perSecond * seconds
 	var mu sync.Mutex
-	var setup, sound, key []time.Duration
+	var times callTimes
 	_, failed := atRate(ctx, n, perSecond, func(ctx context.Context, _ int) error {
-		s, f, k, err := c.oneCall(ctx)
+		t, err := c.oneCall(ctx)
 		mu.Lock()
 		defer mu.Unlock()
-		for _, x := range []struct {
-			to *[]time.Duration
-			d  time.Duration
-		}{{&setup, s}, {&sound, f}, {&key, k}} {
-			if x.d != 0 {
-				*x.to = append(*x.to, x.d)
-			}
-		}
+		times.setup = append(times.setup, t.setup...)
+		times.packet = append(times.packet, t.packet...)
+		times.sound = append(times.sound, t.sound...)
+		times.key = append(times.key, t.key...)
 		return err
 	})
-	if len(setup) == 0 {
+	if len(times.setup) == 0 {
 		return nil, fmt.Errorf("no call was answered%s", failures(failed, n))
 	}
-	note := fmt.Sprintf("%d calls at %d/s", n, perSecond)
 	return []benchRow{
-		{"setup: INVITE to 200", spread(setup), note + failures(failed, n)},
-		{"first sound: ACK to RTP", spread(sound), note},
-		{"key: first event packet to other tone", spread(key), fmt.Sprintf("%d keys", len(key))},
+		{"setup: INVITE to 200", spread(times.setup), fmt.Sprintf("%d calls at %d/s, each with a request to a webhook%s", n, perSecond, failures(failed, n))},
+		{"ACK to first RTP", spread(times.packet), "below 0: before the ACK"},
+		{"ACK to first sound", spread(times.sound), "the first frame that is not silence"},
+		{"key to other tone", spread(times.key), fmt.Sprintf("%d keys, from their first packet, with a request to a webhook each", len(times.key))},
 	}, nil
 }
+
+// callTimes are what one call measured, or many: none where it did not come
+// to it.
+type callTimes struct{ setup, packet, sound, key []time.Duration }
 
 func spread(all []time.Duration) []figure {
 	if len(all) == 0 {
@@ -93,42 +93,56 @@ func spread(all []time.Duration) []figure {
 	return []figure{ms("p50", percentile(all, 0.5)), ms("p99", percentile(all, 0.99))}
 }
 
-// oneCall is a call of the light load. The times it did not come to are 0.
-func (c *callers) oneCall(ctx context.Context) (setup, sound, key time.Duration, err error) {
+// oneCall is a call of the light load.
+func (c *callers) oneCall(ctx context.Context) (t callTimes, err error) {
 	end, err := c.clock.Open(c.uac.local.Addr())
 	if err != nil {
-		return
+		return t, err
 	}
 	defer end.Close()
-	first, changed := make(chan time.Time, 1), make(chan time.Time, 1)
+	first, loud, changed := make(chan time.Time, 1), make(chan time.Time, 1), make(chan time.Time, 1)
 	end.Hear(func(payload []byte, at time.Time) {
 		offer(first, at)
-		if isTone(payload, changedTone) {
+		level, other := listen(payload)
+		if level > -40 {
+			offer(loud, at)
+		}
+		if level > -40 && other > 0.5 {
 			offer(changed, at)
 		}
 	})
 	call, err := c.uac.Call(ctx, end.addr)
 	if err != nil {
-		return
+		return t, err
 	}
 	defer func() { err = errors.Join(err, call.Hangup(ctx)) }()
 	end.Talk(call.remote)
-	setup = call.setup
-	at, err := within(ctx, 2*time.Second, first, "nothing was heard")
+	t.setup = append(t.setup, call.setup)
+	at, err := within(ctx, 2*time.Second, loud, "nothing was heard")
 	if err != nil {
-		return
+		return t, err
 	}
-	sound = at.Sub(call.acked)
-	select {
-	case <-time.After(400 * time.Millisecond): // the caller listens
-	case <-ctx.Done():
+	t.packet = append(t.packet, (<-first).Sub(call.acked))
+	t.sound = append(t.sound, at.Sub(call.acked))
+	if err := pause(ctx, 400*time.Millisecond); err != nil { // the caller listens
+		return t, err
 	}
 	end.Press('1')
 	at, err = within(ctx, time.Second, changed, "the tone did not change at a key")
-	if err == nil {
-		key = at.Sub(end.Pressed())
+	if err != nil {
+		return t, err
 	}
-	return
+	t.key = append(t.key, at.Sub(end.Pressed()))
+	return t, nil
+}
+
+// listen is how loud a frame is, in dBFS, and how much of it is the tone
+// after a key.
+func listen(ulaw []byte) (level, other float64) {
+	var frame [frameLen]int16
+	s := frame[:min(len(ulaw), frameLen)]
+	g711.DecodeULaw(s, ulaw[:len(s)])
+	return pcm.Level(s), pcm.Share(s, 8000, changedTone)
 }
 
 func offer(ch chan time.Time, at time.Time) {
@@ -145,16 +159,8 @@ func within(ctx context.Context, d time.Duration, ch <-chan time.Time, otherwise
 	case <-time.After(d):
 		return time.Time{}, errors.New(otherwise)
 	case <-ctx.Done():
-		return time.Time{}, context.Cause(ctx)
+		return time.Time{}, errors.New("stopped")
 	}
-}
-
-// isTone tells whether most of a μ-law frame is a tone of hz.
-func isTone(ulaw []byte, hz float64) bool {
-	var frame [frameLen]int16
-	s := frame[:min(len(ulaw), frameLen)]
-	g711.DecodeULaw(s, ulaw[:len(s)])
-	return pcm.Level(s) > -40 && pcm.Share(s, 8000, hz) > 0.5
 }
 
 // playing holds n calls that are played to and talk, and measures how evenly

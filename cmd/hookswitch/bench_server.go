@@ -49,11 +49,16 @@ func startServer(ctx context.Context, flow, data string) (*benchServer, error) {
 	if err != nil {
 		return nil, err
 	}
+	// How much the server could take is the question, so nothing else limits it.
+	config := filepath.Join(data, "hookswitch.yaml")
+	if err := os.WriteFile(config, []byte("limits: {max_calls: 100000, max_cps: 10000}\n"), 0o600); err != nil {
+		return nil, err
+	}
 	running, stop := context.WithCancel(ctx)
 	said := new(lastWords)
-	child := exec.CommandContext(running, self, "serve", "--sip", addr.String(), "--rtp", "10000-40000", "--data", data, flow)
+	child := exec.CommandContext(running, self, "serve", "--config", config, "--sip", addr.String(), "--rtp", "10000-40000", "--data", data, flow)
 	child.Stdout, child.Stderr = said, said
-	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
+	child.Cancel = func() error { return child.Process.Signal(os.Interrupt) } // SIGTERM would let calls finish
 	child.WaitDelay = 5 * time.Second
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := child.Start(); err != nil {
@@ -105,10 +110,7 @@ func (s *benchServer) Stop() {
 func privateAddress() (netip.AddrPort, error) {
 	pid := os.Getpid()
 	for try := range 8 {
-		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(16 + try), byte(pid >> 8), byte(pid)}), 5060)
-		if a.Addr().As4()[3] == 0 || a.Addr().As4()[3] == 255 {
-			continue
-		}
+		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, byte(16 + try), byte(pid / 254), byte(1 + pid%254)}), 5060)
 		udp, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(a))
 		if err != nil {
 			continue
@@ -119,8 +121,8 @@ func privateAddress() (netip.AddrPort, error) {
 	return netip.AddrPort{}, errors.New("no free address in 127.0.0.0/8 to serve on")
 }
 
-// webhook answers the server's requests over loopback with the bench's flow
-// until Close: a tone that a key stops, then another one.
+// benchWebhook answers the server's requests over loopback with the bench's flow
+// until stop is called: a tone that a key stops, then another one.
 func benchWebhook() (url string, stop func(), err error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
