@@ -14,9 +14,9 @@ const mostRepairs = 20
 func Check(source string, body []byte, d Dialect) Errors {
 	p, root := scan(source, body, d)
 	var found Errors
-	for len(found) < mostRepairs && p.brokeAt >= 0 && p.brokeAt < len(p.src) && p.src[p.brokeAt] == '&' {
+	for len(found) < mostRepairs && p.bareAt >= 0 {
 		found = append(found, p.slips...)
-		src := p.src[:p.brokeAt] + "+" + p.src[p.brokeAt+1:] // same length: places stay right
+		src := p.src[:p.bareAt] + "+" + p.src[p.bareAt+1:] // same length: places stay right
 		p = newParse(source, d)
 		p.src = src
 		root = p.tree()

@@ -39,7 +39,8 @@ type Dial struct {
 	Passports           string
 
 	// Nouns are *Number, *Sip and *Client, or exactly one *Conference or
-	// *Queue. The text of <Dial> is a *Number or a *Sip.
+	// *Queue. The text of <Dial> is a *Number or a *Sip. *Sim, *Application
+	// and *WhatsApp stand here too, and are not called.
 	Nouns []Node
 }
 

@@ -23,7 +23,7 @@ type parse struct {
 	spare   []element       // room for the elements to come
 	trees   []etree.Element // and for their part of the tree
 	texts   []etree.CharData
-	brokeAt int // where the XML broke off; -1 if it did not
+	bareAt  int // the & that broke the XML off; -1: none
 }
 
 // element is an element of the document as verbs read it: the etree element,
@@ -58,7 +58,7 @@ func scan(source string, body []byte, d Dialect) (*parse, *element) {
 }
 
 func newParse(source string, d Dialect) *parse {
-	return &parse{source: source, dialect: d, asked: make([]string, 0, 64), brokeAt: -1}
+	return &parse{source: source, dialect: d, asked: make([]string, 0, 64), bareAt: -1}
 }
 
 // start reports what stands before the first tag.
@@ -86,7 +86,6 @@ func (p *parse) tree() *element {
 			case !errors.Is(err, io.EOF):
 				p.broken(err, off, int(dec.InputOffset()))
 			case cur != nil:
-				p.brokeAt = off
 				p.fatal(cur.start, 12100, "<"+cur.name+"> is never closed", "add </"+cur.name+">")
 			case root == nil && !p.failed:
 				p.fatal(0, 12100, "the document is empty", "answer with <Response/> if nothing is to be done")

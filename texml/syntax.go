@@ -20,6 +20,7 @@ func (p *parse) broken(err error, from, to int) {
 	case has("invalid character entity"):
 		at = from + max(0, strings.LastIndexByte(p.src[from:to], '&'))
 		msg, fix = entity(p.src[at:])
+		p.bareAt = at
 	case has("unexpected EOF"):
 		at, msg, fix = p.skipBlank(from), "the document breaks off here", "close the quote, the comment or the tag, and </Response> at the end"
 	case has("unescaped < inside quoted string"):
@@ -49,10 +50,11 @@ func (p *parse) broken(err error, from, to int) {
 		at, code, msg, fix = from, 12101, "the document says another version of XML than 1.0", `write <?xml version="1.0"?>`
 	case has("xml: encoding"), has("xml: opening charset"):
 		at, msg, fix = from, "the declared encoding is unknown", "save the document as UTF-8"
+	case has("invalid XML name"):
+		msg, fix = "a name has signs that names cannot have", "write letters and digits, in UTF-8"
 	default:
-		fix = "compare this place with a document that works"
+		msg, fix = strings.ToValidUTF8(msg, "?"), "compare this place with a document that works"
 	}
-	p.brokeAt = at
 	p.fatal(at, code, msg, fix)
 }
 
@@ -78,7 +80,6 @@ func (p *parse) misnested(cur *element, end xml.Name, off int) {
 	if end.Space != "" {
 		name = end.Space + ":" + end.Local
 	}
-	p.brokeAt = off
 	if cur == nil {
 		p.fatal(off, 12100, "</"+name+"> closes nothing", "remove it")
 		return
@@ -98,5 +99,5 @@ func firstWord(s string) string {
 	if i := strings.IndexAny(s, " \t\r\n["); i >= 0 {
 		s = s[:i]
 	}
-	return cut(s, 20)
+	return strings.ToValidUTF8(cut(s, 20), "?")
 }

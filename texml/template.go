@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Limits of a template. The steps bound lists in lists that print nothing.
+// Limits of a template. The steps bound lists inside each other that print nothing.
 const (
 	maxRendered = 256 << 10
-	maxSections = 32 // inside each other
-	maxSteps    = 200_000
+	maxSections = 32      // inside each other
+	maxSteps    = 100_000 // rounds of all lists
 )
 
 // Render fills in a Mustache template as TeXML has them:
@@ -75,9 +75,6 @@ type renderer struct {
 func (r *renderer) render(parts []tmpl, dot string) *Error {
 	for i := range parts {
 		t := &parts[i]
-		if r.steps++; r.steps > maxSteps {
-			return templateError(r.src, t.off, 11310, "the template repeats too often", "put fewer lists inside each other")
-		}
 		if bad := r.part(t, dot); bad != nil {
 			return bad
 		}
@@ -100,6 +97,9 @@ func (r *renderer) part(t *tmpl, dot string) *Error {
 		r.out = append(r.out, r.escape(value)...)
 	case tmplList:
 		for _, value := range r.values(t.text) {
+			if r.steps++; r.steps > maxSteps {
+				return templateError(r.src, t.off, 11310, "the template repeats too often", "put fewer lists inside each other")
+			}
 			if bad := r.render(t.body, value); bad != nil {
 				return bad
 			}
