@@ -1,0 +1,163 @@
+package calltest
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"github.com/hookswitch/hookswitch/media"
+	"github.com/hookswitch/hookswitch/media/g711"
+	"github.com/hookswitch/hookswitch/media/pcm"
+)
+
+const (
+	rate      = 8000 // of a scripted call, PCMU
+	eventType = 101
+)
+
+// phone is the caller's telephone and, as a runtime.Leg, the line to it. What
+// it sends and hears are RTP packets that go through memory.
+type phone struct {
+	pacer  *media.Pacer
+	stream *media.Stream // nil until answered
+	addr   netip.AddrPort
+
+	mu       sync.Mutex
+	heard    pcm.Frame // the last of it, heardFor long
+	done     chan struct{}
+	err      error
+	sequence uint16
+	clock    uint32 // RTP time
+	since    time.Time
+}
+
+// heardFor is how much of what it hears a phone remembers.
+const heardFor = 100 * time.Millisecond
+
+func newPhone(p *media.Pacer) *phone {
+	return &phone{pacer: p, addr: netip.MustParseAddrPort("192.0.2.1:4000"),
+		done: make(chan struct{}), since: time.Now()}
+}
+
+var (
+	errHungUp = errors.New("the caller hung up")
+	errEnded  = errors.New("the call was ended from this side")
+)
+
+func (p *phone) Ring(context.Context) error { return nil }
+
+func (p *phone) Answer(ctx context.Context) error {
+	p.mu.Lock()
+	if p.err != nil || p.stream != nil {
+		defer p.mu.Unlock()
+		return p.err
+	}
+	stream := media.NewStream(p.pacer, (*memory)(p), p.config(true))
+	p.stream = stream
+	p.mu.Unlock()
+	stream.Start() // sends at once, which takes the lock
+	return context.Cause(ctx)
+}
+
+func (p *phone) config(send bool) media.Config {
+	return media.Config{Codec: "PCMU", EventType: eventType, Remote: p.addr, Signalling: p.addr.Addr(), Send: send, Receive: true}
+}
+
+func (p *phone) Reject(context.Context, int, string) error { p.end(errEnded); return nil }
+func (p *phone) Hangup(context.Context) error              { p.end(errEnded); return nil }
+
+// end is the end of the call, from whichever side.
+func (p *phone) end(why error) {
+	p.mu.Lock()
+	first := p.err == nil
+	if first {
+		p.err = why
+	}
+	stream := p.stream
+	p.mu.Unlock()
+	if first {
+		close(p.done)
+		if stream != nil {
+			stream.Close()
+		}
+	}
+}
+
+func (p *phone) Stream() *media.Stream { p.mu.Lock(); defer p.mu.Unlock(); return p.stream }
+func (p *phone) Done() <-chan struct{} { return p.done }
+func (p *phone) Err() error            { p.mu.Lock(); defer p.mu.Unlock(); return p.err }
+
+// send delivers one packet of the caller. payload is of a payload type; at is
+// its RTP time.
+func (p *phone) send(payloadType uint8, marker bool, at uint32, payload []byte) {
+	stream := p.Stream()
+	if stream == nil {
+		return // nobody has answered: there is nowhere to send to
+	}
+	p.sequence++
+	packet := rtp.Packet{Header: rtp.Header{Version: 2, Marker: marker, PayloadType: payloadType,
+		SequenceNumber: p.sequence, Timestamp: at, SSRC: 0xCA11E4}, Payload: payload}
+	b, err := packet.Marshal()
+	if err == nil {
+		stream.Receive(b, p.addr)
+	}
+}
+
+// now is the RTP time at which the caller speaks now.
+func (p *phone) now() uint32 { return uint32(time.Since(p.since) * rate / time.Second) }
+
+// key sends the packet of a key that has been down for held (RFC 4733 §2.5).
+// begun is the RTP time of its first packet.
+func (p *phone) key(digit byte, begun uint32, held time.Duration, first, last bool) {
+	const codes = "0123456789*#ABCD"
+	code := byte(0)
+	for i := range codes {
+		if codes[i] == digit {
+			code = byte(i)
+		}
+	}
+	n := uint16(held * rate / time.Second)
+	flags := byte(10) // volume, -10 dBm0
+	if last {
+		flags |= 0x80
+	}
+	p.send(eventType, first, begun, []byte{code, flags, byte(n >> 8), byte(n)})
+}
+
+// speak sends one frame of sound.
+func (p *phone) speak(f pcm.Frame) {
+	b := make([]byte, len(f))
+	g711.EncodeULaw(b, f)
+	p.send(0, false, p.now(), b)
+}
+
+// memory is a phone as the wire of its stream.
+type memory phone
+
+func (m *memory) Send(b []byte) error {
+	var h rtp.Header
+	n, err := h.Unmarshal(b)
+	if err != nil || h.PayloadType != 0 {
+		return err
+	}
+	p := (*phone)(m)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	keep := int(heardFor * rate / time.Second)
+	if over := len(p.heard) + len(b) - n - keep; over > 0 && over <= len(p.heard) {
+		p.heard = p.heard[:copy(p.heard, p.heard[over:])]
+	}
+	at := len(p.heard)
+	p.heard = append(p.heard, make(pcm.Frame, len(b)-n)...)
+	g711.DecodeULaw(p.heard[at:], b[n:])
+	return nil
+}
+
+func (m *memory) SendRTCP([]byte) error                   { return nil }
+func (m *memory) Drain(_, _ func([]byte, netip.AddrPort)) {}
+func (m *memory) SetRemote(_, _ netip.AddrPort)           {}
+func (m *memory) Close() error                            { return nil }

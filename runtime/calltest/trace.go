@@ -1,0 +1,131 @@
+package calltest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hookswitch/hookswitch/runtime"
+	"github.com/hookswitch/hookswitch/runtime/webhook"
+)
+
+// trace collects what happens in a call. Lines of one time keep the order in
+// which they happened; those of the callback queue, which runs beside the call,
+// come after the call's own.
+type trace struct {
+	script *Script
+	start  time.Time
+	names  *strings.Replacer // takes off what a path or file is relative to
+	mu     sync.Mutex
+	lines  []line
+}
+
+type line struct {
+	at      time.Duration
+	beside  bool
+	text    string
+	request string // "POST http://…" until its parameters are known
+}
+
+func newTrace(s *Script, base string) *trace {
+	return &trace{script: s, start: time.Now(),
+		names: strings.NewReplacer(base+"/", "/", fileURL(s.dir)+"/", "")}
+}
+
+func (tr *trace) add(l line) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	l.at = time.Since(tr.start)
+	tr.lines = append(tr.lines, l)
+}
+
+// note adds a line of the caller's side.
+func (tr *trace) note(text string) { tr.add(line{text: text}) }
+
+// saw is the server's observer.
+func (tr *trace) saw(_ string, e runtime.Event) {
+	l := line{text: e.Kind}
+	switch e.Kind {
+	case "callback":
+		l.beside = true
+		form, _ := url.ParseQuery(e.Private)
+		l.text += " " + e.Text + tr.params(form, func(name string) bool { return slices.Contains(callbackShows, name) || tr.shows(name) })
+	case "warning", "error":
+		l.beside = e.Code == 15003 // a callback that was not taken
+		l.text += " " + e.Text
+		if e.Code != 0 {
+			l.text += fmt.Sprintf(" (%d)", e.Code)
+		}
+	case "GET", "POST":
+		l.request = e.Kind + " " + e.Text
+		fallthrough
+	default:
+		l.text = strings.TrimRight(l.text+" "+e.Text, " ")
+		l.text = strings.TrimRight(l.text+" "+e.Private, " ")
+	}
+	l.text = tr.names.Replace(l.text)
+	tr.add(l)
+}
+
+// requested adds the parameters that the script wants to see to the line of a
+// request that is about to be made. The line has the verb's own already.
+func (tr *trace) requested(r webhook.Request) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	for i := len(tr.lines) - 1; i >= 0; i-- {
+		if l := &tr.lines[i]; l.request == r.Method+" "+r.URL {
+			l.text += tr.params(r.Form, func(name string) bool { return !strings.Contains(l.text, " "+name+"=") && tr.shows(name) })
+			l.request = ""
+			return
+		}
+	}
+}
+
+// callbackShows are the parameters of a status callback that tell one from
+// another; the rest is the same on every request.
+var callbackShows = []string{"CallStatus", "SequenceNumber", "CallDuration", "Duration", "HangupCause", "HangupSource", "ErrorCode"}
+
+// shows reports whether the script asks for a parameter.
+func (tr *trace) shows(name string) bool {
+	return slices.Contains(tr.script.show, name) || slices.Contains(tr.script.show, "*")
+}
+
+// params are those parameters of form that which chooses, sorted.
+func (tr *trace) params(form url.Values, which func(name string) bool) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		if which(name) {
+			fmt.Fprintf(&b, " %s=%s", name, strings.Join(form[name], ","))
+		}
+	}
+	return b.String()
+}
+
+// String is the trace as a script's want section has it.
+func (tr *trace) String() string {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	lines := slices.Clone(tr.lines)
+	slices.SortStableFunc(lines, func(a, b line) int {
+		switch {
+		case a.at != b.at:
+			return cmp.Compare(a.at, b.at)
+		case a.beside == b.beside:
+			return 0
+		case a.beside:
+			return 1
+		}
+		return -1
+	})
+	var b strings.Builder
+	for _, l := range lines {
+		text := strings.ReplaceAll(strings.TrimSpace(l.text), "\n", "\n       ")
+		fmt.Fprintf(&b, "%-6s %s\n", l.at.Truncate(time.Millisecond), text)
+	}
+	return b.String()
+}
