@@ -132,13 +132,14 @@ func (e *element) done(mark int) {
 			continue
 		}
 		fix := suggest(a.Key, known)
-		if fix == "" && len(known) == 0 {
+		switch {
+		case fix != "":
+		case len(known) == 0:
 			fix = "it has none; remove it"
-		} else if fix == "" {
-			names := slices.Compact(slices.Sorted(slices.Values(known)))
-			if fix = "it has " + andList(names); len(names) > 8 {
-				fix = "remove it"
-			}
+		case len(known) <= 8:
+			fix = "it has " + andList(slices.Compact(slices.Sorted(slices.Values(known))))
+		default:
+			fix = "remove it"
 		}
 		e.p.slip(e.p.attrAt(e, i), Warning, 12200, "<"+e.name+"> has no attribute "+quoted(a.Key), fix, ignored)
 	}

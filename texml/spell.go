@@ -27,8 +27,12 @@ func suggest(name string, known []string) string {
 		}
 	}
 	best, least := "", 1<<30
+	lower := strings.ToLower(name)
 	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least && closeTo(d, k) {
+		if !closeTo(max(len(k)-len(name), len(name)-len(k)), k) {
+			continue // so many letters are missing or too many at least
+		}
+		if d := distance(lower, strings.ToLower(k)); d < least && closeTo(d, k) {
 			best, least = k, d
 		}
 	}
@@ -50,25 +54,25 @@ func distance(a, b string) int {
 	if len(a) > 40 || len(b) > 40 {
 		return 1 << 20
 	}
-	var rows [3][42]int // the two rows before the current one, and it
+	var rows [3][42]int // row i holds what becomes of the first i letters of a; three are needed at a time
 	for j := range len(b) + 1 {
-		rows[1][j] = j
+		rows[0][j] = j
 	}
 	for i := range len(a) {
-		rows[2][0] = i + 1
+		before, above, row := &rows[(i+2)%3], &rows[i%3], &rows[(i+1)%3]
+		row[0] = i + 1
 		for j := range len(b) {
 			cost := 1
 			if a[i] == b[j] {
 				cost = 0
 			}
-			rows[2][j+1] = min(rows[1][j+1]+1, rows[2][j]+1, rows[1][j]+cost)
+			row[j+1] = min(above[j+1]+1, row[j]+1, above[j]+cost)
 			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				rows[2][j+1] = min(rows[2][j+1], rows[0][j-1]+1)
+				row[j+1] = min(row[j+1], before[j-1]+1)
 			}
 		}
-		rows[0], rows[1] = rows[1], rows[2]
 	}
-	return rows[1][len(b)]
+	return rows[len(a)%3][len(b)]
 }
 
 // orList gives "A, B or C".
