@@ -225,7 +225,7 @@ func (l *Leg) Ring(ctx context.Context) error {
 // call is then still being answered and may be hung up.
 func (l *Leg) Answer(ctx context.Context) error {
 	l.mu.Lock()
-	if l.Err() == nil && !l.answered {
+	if l.Err() == nil && ctx.Err() == nil && !l.answered {
 		if err := l.accept(); err != nil {
 			l.tx.respond(l.answerTo(l.first, 503, "No port for the sound of this call", field{"Retry-After", "5"}))
 			l.end(ErrFailed)

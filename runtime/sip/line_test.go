@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -254,5 +255,66 @@ func TestNoDialToStrangers(t *testing.T) {
 		if _, err := s.dial(t.Context(), netip.MustParseAddrPort(to)); err == nil || !strings.Contains(err.Error(), "is not a peer") {
 			t.Errorf("%s: %v", to, err)
 		}
+	}
+}
+
+// Without ExternalIP a peer is told the address that it can reach us under,
+// also when we listen on all.
+func TestOwnAddress(t *testing.T) {
+	for _, c := range []struct{ listen, dial, want string }{
+		{"udp://127.0.0.1:0", "127.0.0.1", "127.0.0.1"},
+		{"udp://0.0.0.0:0", "127.0.0.1", "127.0.0.1"},
+		{"udp://[::]:0", "127.0.0.1", "127.0.0.1"},
+		{"udp://[::1]:0", "::1", "[::1]"},
+	} {
+		t.Run(c.listen+" from "+c.dial, func(t *testing.T) {
+			if l, err := net.ListenPacket("udp", net.JoinHostPort(c.dial, "0")); err != nil {
+				t.Skip(err)
+			} else {
+				l.Close()
+			}
+			s := listenTest(t, func(cfg *Config) {
+				cfg.Listen = []string{c.listen}
+				cfg.Answer = func(ctx context.Context, l *Leg) { l.Answer(ctx) }
+			})
+			port := strconv.Itoa(int(addrPort(s.sockets[0].LocalAddr()).Port()))
+			conn, err := net.Dial("udp", net.JoinHostPort(c.dial, port))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			send := func(method, tag, body string) {
+				fmt.Fprintf(conn, "%s sip:1@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK%s;rport\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:1@h>%s\r\nCall-ID: own\r\nCSeq: 1 %s\r\nContact: <sip:a@h>\r\nContent-Type: application/sdp\r\n\r\n%s",
+					method, method, tag, method, body)
+			}
+			read := func(start string) string {
+				buf := make([]byte, 4096)
+				for {
+					conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+					n, err := conn.Read(buf)
+					if err != nil {
+						t.Fatalf("%v before %s", err, start)
+					}
+					if strings.HasPrefix(string(buf[:n]), start) {
+						return string(buf[:n])
+					}
+				}
+			}
+			send("INVITE", "", pcmu)
+			ok := read("SIP/2.0 200")
+			if got, want := headerOf(ok, "Contact"), "<sip:hookswitch@"+c.want+":"+port+">"; got != want {
+				t.Errorf("Contact %s, want %s", got, want)
+			}
+			if ip := strings.Trim(c.want, "[]"); !strings.Contains(ok, " "+ip+"\r\n") {
+				t.Errorf("the description does not name %s: %s", ip, ok)
+			}
+			send("ACK", ";tag="+tagOf(headerOf(ok, "To")), "")
+			bye := read("BYE ")
+			if via := headerOf(bye, "Via"); !strings.HasPrefix(via, "SIP/2.0/UDP "+c.want+":"+port+";branch=") {
+				t.Errorf("Via: %s", via)
+			}
+			fmt.Fprintf(conn, "SIP/2.0 200 OK\r\nVia: %s\r\nFrom: %s\r\nTo: %s\r\nCall-ID: own\r\nCSeq: %s\r\n\r\n",
+				headerOf(bye, "Via"), headerOf(bye, "From"), headerOf(bye, "To"), headerOf(bye, "CSeq"))
+		})
 	}
 }

@@ -146,6 +146,9 @@ func (l *Leg) answeredIn(r *request) bool {
 func (l *Leg) agree(agreed sdp.Agreed) {
 	if l.agreed.Direction != agreed.Direction {
 		l.since = time.Now() // silence while we were held does not count now
+		if l.silence != nil {
+			l.silence.Reset(l.server.cfg.MediaTimeout)
+		}
 	}
 	l.agreed = agreed
 	if l.stream == nil {
@@ -191,7 +194,7 @@ func (l *Leg) reinvited(r *request, t *transaction) {
 		f = l.renegotiate(offer)
 	}
 	if f != nil {
-		say(f.status, reason(f), f.extra...)
+		say(f.status, printable(f.text), f.extra...)
 		return
 	}
 	l.refresh(r)
@@ -209,7 +212,7 @@ func (l *Leg) updated(r *request, t *transaction) {
 		f = l.renegotiate(offer)
 	}
 	if f != nil {
-		t.respond(l.answerTo(r, f.status, reason(f), f.extra...))
+		t.respond(l.answerTo(r, f.status, printable(f.text), f.extra...))
 		return
 	}
 	l.refresh(r)

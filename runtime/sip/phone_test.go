@@ -117,6 +117,10 @@ func bubble(t *testing.T, change func(*Config), f func(b *bench)) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+		time.Sleep(time.Second) // for the pacer to see that streams are closed
+		if got := pacer.Stats().Streams; got != 0 {
+			t.Errorf("%d streams are still paced", got)
+		}
 		if got := b.wires.Load(); got != 0 {
 			t.Errorf("%d media wires are still open", got)
 		}

@@ -25,8 +25,8 @@ type request struct {
 	seq     uint32 // of CSeq
 }
 
-// The methods that are understood. What has no place in allow is refused with
-// 405, what is not here with 501.
+// allow has the methods that can do something here; the others of methods are
+// refused with 405, and what is not even there with 501.
 var (
 	allow   = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE"
 	methods = []string{"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE",
@@ -66,10 +66,8 @@ func (s *Server) receive(m *message, f *fault, p path) {
 		p.to = replyTo(p.remote, m.get("Via"))
 	}
 	method, f := startLine(m.start, f)
-	if f == nil || f.status == 501 {
-		if late := validate(m, method); f == nil {
-			f = late
-		}
+	if f == nil {
+		f = validate(m, method)
 	}
 	var r *request
 	if f == nil {
@@ -190,7 +188,7 @@ func (s *Server) refuse(m *message, p path, f *fault) {
 		return
 	}
 	tag := strconv.FormatUint(maphash.String(s.seed, m.get("Via")+"\n"+m.get("Call-ID")+"\n"+m.get("CSeq")), 36)
-	p.send([]byte(m.response(p, f.status, reason(f), tag, append(s.identity(), f.extra...)...).String()))
+	p.send([]byte(m.response(p, f.status, printable(f.text), tag, append(s.identity(), f.extra...)...).String()))
 }
 
 func (s *Server) identity() []field {
@@ -268,11 +266,7 @@ func received(via string, p path) string {
 	return top
 }
 
-// reason is the reason phrase of a refusal: what is wrong, in words a log of
-// the other side can show.
-func reason(f *fault) string { return printable(f.text) }
-
-// printable makes text safe for a start line or a quoted string.
+// printable makes text safe for a reason phrase or a quoted string.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == '"' || r == '\\' || r == 0x7f {

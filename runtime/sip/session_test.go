@@ -234,3 +234,17 @@ func TestNoMedia(t *testing.T) {
 		})
 	}
 }
+
+func TestNoMediaAfterHold(t *testing.T) {
+	bubble(t, func(cfg *Config) { cfg.MediaTimeout = 0 }, func(b *bench) {
+		p := b.phone("resumed")
+		p.invite(pcmu + "a=sendonly\r\n")
+		p.ack("")
+		time.Sleep(50 * time.Second)
+		p.seq++
+		p.invite(pcmu)
+		p.ack("")
+		p.silent(29 * time.Second)
+		p.reply(p.want("BYE "), "200 OK")
+	})
+}

@@ -77,12 +77,10 @@ func (s *Server) terminate() {
 	}
 }
 
-// respond sends res within the transaction. t.leg.mu is held, so that a final
-// answer is the only one: sipgo would repeat whichever it was given last.
+// respond sends res within the transaction. t.leg.mu is held, and no final
+// answer may have been given that is not res itself: sipgo would repeat the
+// later one, even a 200 after a 487.
 func (t *transaction) respond(res *sipgo.Response) error {
-	if t.status >= 300 {
-		return nil
-	}
 	if res.StatusCode >= 200 {
 		t.status = res.StatusCode
 	}
