@@ -82,6 +82,7 @@ func (j *jitterBuffer) put(seq, ts int64, noise bool, payload []byte) {
 		j.taken, j.highest = seq-1, seq-1
 		j.end, j.reach = ts-startDelay*j.frame, ts
 		j.least = math.MaxInt64
+		j.missing = fade * j.frame // there is no sound yet to draw out
 	}
 	slack := ts + j.dts - j.position()
 	if seq+j.dseq > j.highest && (slack < -maxDelay*j.frame || slack > restartGap*j.frame) {

@@ -42,9 +42,10 @@ type Pacer struct {
 // PacerStats is what all shards of a pacer have counted.
 type PacerStats struct {
 	Streams int
-	Frames  uint64        // sent or held back
+	Frames  uint64        // sent, or held back on hold
 	Late    uint64        // of these more than 5 ms after their time
-	Worst   time.Duration // the latest one
+	Skipped uint64        // not sent because their whole 20 ms had passed
+	Worst   time.Duration // from when a frame was due to when one was sent
 }
 
 // NewPacer starts a pacer. Its goroutines rest while they have no streams.
@@ -85,6 +86,7 @@ func (p *Pacer) Stats() PacerStats {
 		st.Streams += sh.streams()
 		st.Frames += sh.frames.Load()
 		st.Late += sh.late.Load()
+		st.Skipped += sh.skipped.Load()
 		st.Worst = max(st.Worst, time.Duration(sh.worst.Load()))
 	}
 	return st
@@ -106,9 +108,10 @@ func (p *Pacer) join(s *Stream, now time.Duration) {
 
 // shard is the part of a pacer that one goroutine runs.
 type shard struct {
-	pacer               *Pacer
-	wake                chan struct{}
-	frames, late, worst atomic.Uint64
+	pacer *Pacer
+	wake  chan struct{}
+
+	frames, late, skipped, worst atomic.Uint64
 
 	mu     sync.Mutex
 	joined []*Stream // since the last tick
@@ -249,7 +252,6 @@ func (sh *shard) endPlays(t int64) {
 func (sh *shard) send(t int64, now time.Duration) {
 	p := sh.pacer
 	slot := t % p.slots
-	deadline := time.Duration(t) * p.poll
 	kept := sh.wheel[slot][:0]
 	for _, s := range sh.wheel[slot] {
 		s.mu.Lock()
@@ -262,9 +264,10 @@ func (sh *shard) send(t int64, now time.Duration) {
 			s.mu.Unlock()
 			continue
 		}
-		last := s.send(&sh.scratch, (t-s.due)/p.slots, now, deadline)
+		skipped := (t - s.due) / p.slots
+		last := s.send(&sh.scratch, skipped, now, time.Duration(t)*p.poll)
+		late := p.since() - time.Duration(s.due)*p.poll
 		s.due = t + p.slots
-		late := p.since() - deadline
 		if late > lateAfter {
 			s.stats.Late++
 			sh.late.Add(1)
@@ -274,6 +277,7 @@ func (sh *shard) send(t int64, now time.Duration) {
 			sh.ending[slot] = append(sh.ending[slot], ending{s, last})
 		}
 		sh.frames.Add(1)
+		sh.skipped.Add(uint64(skipped))
 		if uint64(late) > sh.worst.Load() {
 			sh.worst.Store(uint64(late))
 		}

@@ -81,6 +81,12 @@ func (l *line) packets() []sentPacket {
 	return append([]sentPacket(nil), l.sent...)
 }
 
+func (l *line) reports() [][]byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([][]byte(nil), l.rtcp...)
+}
+
 var (
 	peer      = netip.MustParseAddrPort("192.0.2.7:4000")
 	peerRTCP  = netip.MustParseAddrPort("192.0.2.7:4001")
@@ -359,6 +365,7 @@ func TestLatePacerSkipsAndNeverBursts(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
 		s.Play(ctx, &sleepy{d: 70 * time.Millisecond})
+		synctest.Wait()
 		ps := l.packets()
 		// Frames 0 and 20 (sent at 90), then 80 (at 90, 10 ms late), 100, …
 		for i, want := range []time.Duration{0, 0, 90, 90, 100, 120} {
