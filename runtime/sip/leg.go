@@ -190,7 +190,7 @@ func (l *Leg) fail() {
 func (l *Leg) Invite() *Invite { return &l.invite }
 
 // Stream is the sound and the keys of an answered leg, nil before Answer has
-// succeeded.
+// succeeded and after the server's Answer function has returned.
 func (l *Leg) Stream() *media.Stream {
 	l.mu.Lock()
 	defer l.mu.Unlock()

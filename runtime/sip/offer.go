@@ -104,7 +104,6 @@ func (l *Leg) ack(r *request) {
 	p.timer.Stop()
 	l.pending = nil
 	if p.offered && !l.answeredIn(r) {
-		l.confirmed()
 		l.server.calling.Go(func() { l.bye(ErrOffer) })
 		return
 	}

@@ -82,7 +82,21 @@ func TestOfferInAck(t *testing.T) {
 		{"answered with something else", strings.Replace(pcmu, "RTP/AVP 0 101", "RTP/AVP 18", 1), "BYE "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bubble(t, nil, func(b *bench) {
+			bubble(t, func(cfg *Config) {
+				cfg.Answer = func(ctx context.Context, l *Leg) {
+					err := l.Answer(ctx)
+					if c.want != "" {
+						if err != ErrOffer {
+							t.Errorf("answer: %v", err)
+						}
+						return
+					}
+					if err != nil || l.Stream() == nil {
+						t.Errorf("answer: %v, stream %v", err, l.Stream())
+					}
+					<-l.Done()
+				}
+			}, func(b *bench) {
 				p := b.phone("late")
 				ok := p.invite("")
 				if !strings.Contains(ok, "m=audio 40000 RTP/AVP 0 8 101\r\n") {
