@@ -126,3 +126,24 @@ func TestEventsOnABadNetwork(t *testing.T) {
 		}
 	}
 }
+
+// A packet that has been read never brings a key again.
+func FuzzEvents(f *testing.F) {
+	f.Add([]byte{5, 10, 0, 160, 0, 5, 0x8a, 3, 32, 0, 6, 10, 0, 160, 9})
+	f.Add([]byte{5, 10, 255, 255, 0, 5, 10, 0, 160, 255, 5, 10, 0, 160, 128})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var x events
+		ts := uint32(0)
+		for ; len(b) >= 5; b = b[5:] {
+			ts += uint32(int8(b[4])) * 515
+			h := rtp.Header{Marker: b[1]&1 != 0, Timestamp: ts}
+			d, ok := x.read(&h, b[:4])
+			if ok && !strings.ContainsRune(eventDigits, d) {
+				t.Fatalf("%q is no key", d)
+			}
+			if d, ok := x.read(&h, b[:4]); ok {
+				t.Fatalf("the same packet brought %q again", d)
+			}
+		}
+	})
+}

@@ -216,3 +216,35 @@ func TestBadNetwork(t *testing.T) {
 		t.Errorf("%d packets came too late, want under 1 %%", j.late)
 	}
 }
+
+// Whatever comes, the buffer keeps within its bounds and gives its frames.
+func FuzzJitterBuffer(f *testing.F) {
+	f.Add([]byte{1, 1, 160, 1, 1, 1, 160, 1, 2, 2, 160, 1, 0, 0, 160, 3})
+	f.Add([]byte{1, 0, 0, 1, 1, 127, 160, 1, 1, 128, 80, 9, 200, 3, 240, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		j := newJitterBuffer(codecFor("PCMU"))
+		frame, payload := make(pcm.Frame, 160), make([]byte, 1500)
+		seq, ts := int64(1<<16), int64(1<<32)
+		for ; len(b) >= 4; b = b[4:] {
+			// Steps of the numbers, small ones and large ones of both signs.
+			seq += int64(int8(b[0]))
+			ts += int64(int8(b[1])) * 160
+			if b[1]&0x3f == 0x3f {
+				ts += int64(int8(b[1])) << 20
+			}
+			j.put(seq, ts, b[2] == 0, payload[:int(b[2])*4])
+			for range b[3] % 16 {
+				j.pull(frame)
+			}
+			if n := len(j.fifo); n >= 160+len(payload) {
+				t.Fatalf("%d samples are decoded and wait", n)
+			}
+			if j.slack > restartGap*j.frame {
+				t.Fatalf("a packet waits for %d samples", j.slack)
+			}
+			if d := j.reach - j.position(); d > restartGap*j.frame+int64(len(payload)) {
+				t.Fatalf("%d samples wait", d)
+			}
+		}
+	})
+}
