@@ -132,6 +132,7 @@ func speech(a action, sound pcm.Clip, add func(time.Duration, func(*phone, *trac
 // pitches in it, to 10 Hz.
 func (p *phone) hears() string {
 	p.mu.Lock()
+	p.hear(nil)
 	sound := slices.Clone(p.heard)
 	p.mu.Unlock()
 	if len(sound) == 0 || pcm.Level(sound) < -50 {

@@ -28,6 +28,7 @@ type phone struct {
 
 	mu       sync.Mutex
 	heard    pcm.Frame // the last of it, heardFor long
+	last     time.Time // when it came
 	done     chan struct{}
 	err      error
 	sequence uint16
@@ -70,20 +71,22 @@ func (p *phone) config(send bool) media.Config {
 func (p *phone) Reject(context.Context, int, string) error { p.end(errEnded); return nil }
 func (p *phone) Hangup(context.Context) error              { p.end(errEnded); return nil }
 
-// end is the end of the call, from whichever side.
+// end is the end of the call, from whichever side. The stream goes on until
+// close, so that a verb which is cut short by the end sees just that.
 func (p *phone) end(why error) {
 	p.mu.Lock()
-	first := p.err == nil
-	if first {
+	defer p.mu.Unlock()
+	if p.err == nil {
 		p.err = why
-	}
-	stream := p.stream
-	p.mu.Unlock()
-	if first {
 		close(p.done)
-		if stream != nil {
-			stream.Close()
-		}
+	}
+}
+
+// close frees the sound of a call that is over.
+func (p *phone) close() {
+	p.end(errEnded)
+	if s := p.Stream(); s != nil {
+		s.Close()
 	}
 }
 
@@ -144,17 +147,28 @@ func (m *memory) Send(b []byte) error {
 	if err != nil || h.PayloadType != 0 {
 		return err
 	}
+	sound := make(pcm.Frame, len(b)-n)
+	g711.DecodeULaw(sound, b[n:])
 	p := (*phone)(m)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	keep := int(heardFor * rate / time.Second)
-	if over := len(p.heard) + len(b) - n - keep; over > 0 && over <= len(p.heard) {
+	p.hear(sound)
+	return nil
+}
+
+// hear adds sound to what is remembered, and silence before it when none came
+// for a while. p.mu is held.
+func (p *phone) hear(sound pcm.Frame) {
+	now := time.Now()
+	if gap := now.Sub(p.last); gap > 2*pcm.FrameTime && !p.last.IsZero() {
+		gap = min(gap-pcm.FrameTime, heardFor)
+		p.heard = append(p.heard, make(pcm.Frame, int(gap*rate/time.Second))...)
+	}
+	p.last = now
+	p.heard = append(p.heard, sound...)
+	if over := len(p.heard) - int(heardFor*rate/time.Second); over > 0 {
 		p.heard = p.heard[:copy(p.heard, p.heard[over:])]
 	}
-	at := len(p.heard)
-	p.heard = append(p.heard, make(pcm.Frame, len(b)-n)...)
-	g711.DecodeULaw(p.heard[at:], b[n:])
-	return nil
 }
 
 func (m *memory) SendRTCP([]byte) error                   { return nil }

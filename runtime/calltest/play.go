@@ -119,7 +119,7 @@ func play(t *testing.T, s *Script, env Env, base string, now time.Time) string {
 		go func() { srv.Run(ctx, a, set); close(over) }()
 	})
 	await(ctx, owed)
-	a.end(errEnded)
+	a.close()
 	stop()
 	<-delivered
 	srv.Close()

@@ -29,7 +29,7 @@ type line struct {
 	at      time.Duration
 	beside  bool
 	text    string
-	request string // "POST http://…" until its parameters are known
+	request string // "POST http://…" without a query, until the rest is known
 }
 
 func newTrace(s *Script, base string) *trace {
@@ -58,11 +58,11 @@ func (tr *trace) saw(_ string, e runtime.Event) {
 	case "warning", "error":
 		l.beside = e.Code == 15003 // a callback that was not taken
 		l.text += " " + e.Text
-		if e.Code != 0 {
-			l.text += fmt.Sprintf(" (%d)", e.Code)
+		if code := fmt.Sprintf(" (%d)", e.Code); e.Code != 0 && !strings.HasSuffix(l.text, code) {
+			l.text += code
 		}
 	case "GET", "POST":
-		l.request = e.Kind + " " + e.Text
+		l.request, _, _ = strings.Cut(e.Kind+" "+e.Text, "?")
 		fallthrough
 	default:
 		l.text = strings.TrimRight(l.text+" "+e.Text, " ")
@@ -72,17 +72,29 @@ func (tr *trace) saw(_ string, e runtime.Event) {
 	tr.add(l)
 }
 
-// requested adds the parameters that the script wants to see to the line of a
-// request that is about to be made. The line has the verb's own already.
+// requested completes the line of a request that is about to be made: with the
+// query of its URL, which timelines leave out, and with the parameters that the
+// script wants to see. The line has the verb's own already.
 func (tr *trace) requested(r webhook.Request) {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return // and the client will say so
+	}
+	query := u.RawQuery
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	for i := len(tr.lines) - 1; i >= 0; i-- {
-		if l := &tr.lines[i]; l.request == r.Method+" "+r.URL {
-			l.text += tr.params(r.Form, func(name string) bool { return !strings.Contains(l.text, " "+name+"=") && tr.shows(name) })
-			l.request = ""
-			return
+		l := &tr.lines[i]
+		if l.request != r.Method+" "+u.String() {
+			continue
 		}
+		l.request = ""
+		if query != "" {
+			l.text = strings.Replace(l.text, "?…", "?"+query, 1)
+		}
+		l.text += tr.params(r.Form, func(name string) bool { return !strings.Contains(l.text, " "+name+"=") && tr.shows(name) })
+		return
 	}
 }
 

@@ -1,0 +1,139 @@
+package calltest
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestParseErrors(t *testing.T) {
+	const ok = "0s call /voice\n"
+	for _, test := range []struct{ name, script, want string }{
+		{"an empty script", "", "x:1: nothing happens in this script; begin with: 0s call /voice"},
+		{"no call first", "1s press 1\n", "x:1: the first thing a caller does is to call, such as: 0s call /voice"},
+		{"two calls", ok + "1s call /voice\n", "x:2: the caller has called already; another call is another script"},
+		{"an unknown thing to do", ok + "1s jump\n", `x:2: a caller cannot "jump"; what it can do: call, press, info, say, tone, silence, hold, resume, listen, wait, hangup`},
+		{"an unknown setting", "colour red\n" + ok, `x:1: unknown setting "colour"; there are dialect, from, to, method, fallback, status, server, token, show, voice, limit and header`},
+		{"not a time", ok + "3x press 1\n", `x:2: "3x" is not a time; write 200ms, 3s, 1m30s, or +1s for one second after the line above`},
+		{"back in time", ok + "3s press 1\n2s press 2\n", "x:3: 2s comes before the line above it; write the lines in order of time"},
+		{"before the beginning", "-1s call /voice\n", "x:1: -1s comes before the line above it; write the lines in order of time"},
+		{"too late", ok + "+25h hangup\n", "x:2: +25h is too late; a script lasts at most 24h0m0s"},
+		{"another leg", ok + "1s B press 1\n", "x:2: there is no leg B in this call; the caller is A"},
+		{"nothing after a time", ok + "1s\n", "x:2: nothing after the time; write what the caller does, such as: press 1"},
+		{"a comment on the line", ok + "1s hangup # now\n", "x:2: hangup takes nothing after it (a comment has a line of its own)"},
+		{"not a key", ok + "1s press x\n", `x:2: "x" is not up to 64 of the keys 0-9 A-D * # and the pauses w (0.5s) and W (1s)`},
+		{"not a pitch", ok + "1s tone 9000Hz 1s\n", `x:2: "9000Hz" is not a pitch that a telephone carries; write 50Hz to 3500Hz`},
+		{"not a length", ok + "1s silence 1h\n", `x:2: "1h" is not a length; write 20ms to 10m0s`},
+		{"not a method", "0s call PUT /voice\n", `x:1: "PUT" is not a method; write: call GET /voice, or call POST /voice`},
+		{"a server with a path", "server http://127.0.0.1/app\n" + ok, `x:1: "http://127.0.0.1/app" is not a server; write http://127.0.0.1:3000, without a path`},
+		{"a setting without a value", "from\n" + ok, `x:1: "from" needs a value after it`},
+		{"a header without a colon", "header X-A\n" + ok, "x:1: write: header X-Name: value"},
+		{"a section with a wrong name", "# one\n\n" + ok + "-- POST /a --\n<Response/>\n\n-- POST b --\n", `x:7: a section cannot be named "POST b"; write want, GET /path, POST /path or ANY /path`},
+		{"a head that is none", ok + "-- POST /a --\nstatus: 200\n<Response/>\n", `x:2: "<Response/>" is not a header line; an empty line parts the head from the body`},
+		{"a wrong status", ok + "-- POST /a --\nstatus: many\n", `x:2: "many" is not a status; write 200 to 599`},
+		{"two want sections", ok + "-- want --\n-- want --\n", "x:3: there are two want sections; keep one"},
+		{"every slip is told", "from\n1s jump\n", "x:1: \"from\" needs a value after it\nx:2: a caller cannot \"jump\"; what it can do: call, press, info, say, tone, silence, hold, resume, listen, wait, hangup"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Parse("x", []byte(test.script))
+			if err == nil {
+				t.Fatal("parsed without an error")
+			}
+			if got := err.Error(); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestParseTimes(t *testing.T) {
+	s, err := Parse("x", []byte("0s call /voice\r\n+1s A press #\r\n\r\n1.5s wait\r\n+500ms hangup\r\n-- want --\r\n0s POST /voice\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range s.actions {
+		got = append(got, strings.Join(append([]string{a.at.String(), a.verb}, a.args...), " "))
+	}
+	if got, want := strings.Join(got, "; "), "0s call /voice; 1s press #; 1.5s wait; 2s hangup"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if want := "0s POST /voice\n"; s.Want != want {
+		t.Errorf("wants %q, want %q", s.Want, want)
+	}
+}
+
+func TestReadAnswer(t *testing.T) {
+	for _, test := range []struct {
+		name, text, body, kind string
+		status                 int
+	}{
+		{"a document alone", "<Response/>\n", "<Response/>\n", "text/xml", 200},
+		{"a document with an empty line in it", "<Response>\n\n</Response>\n", "<Response>\n\n</Response>\n", "text/xml", 200},
+		{"a head and a document", "status: 201\nContent-Type: text/plain\n\nHello: you.\n", "Hello: you.\n", "text/plain", 201},
+		{"a head alone", "status: 500\n", "", "text/xml", 500},
+		{"nothing", "", "", "text/xml", 200},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			a, err := readAnswer(test.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(a.body) != test.body || a.status != test.status || a.header.Get("Content-Type") != test.kind {
+				t.Errorf("got %d %q %q", a.status, a.header.Get("Content-Type"), a.body)
+			}
+		})
+	}
+}
+
+func TestDiff(t *testing.T) {
+	for _, test := range []struct{ name, want, got, diff string }{
+		{"the same", "0s a\n1s b\n", "0s     a\n1s     b\n", ""},
+		{"empty lines and spaces do not count", "0s a  \n\n", "0s     a\n", ""},
+		{"nothing wanted", "", "0s     a\n", "+ 0s     a\n"},
+		{"one line changed", "0s a\n1s b\n2s c\n", "0s     a\n1s     x\n2s     c\n", "  0s     a\n- 1s     b\n+ 1s     x\n  2s     c\n"},
+		{"one line more", "0s a\n", "0s     a\n1s     b\n", "  0s     a\n+ 1s     b\n"},
+		{"what is far away is left out", "0s a\n1s b\n2s c\n3s d\n4s e\n", "0s     a\n1s     b\n2s     c\n3s     d\n5s     e\n",
+			"  ...\n  2s     c\n  3s     d\n- 4s     e\n+ 5s     e\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := Diff(test.want, test.got); got != test.diff {
+				t.Errorf("got\n%swant\n%s", got, test.diff)
+			}
+		})
+	}
+}
+
+// FuzzScript: no bytes harm the parser, and a script that it takes is still
+// the same one after its trace has been written into it.
+func FuzzScript(f *testing.F) {
+	for _, seed := range []string{
+		"", "0s call /voice\n", "# c\ndialect twilio\nlimit 3s\nstatus /s answered\nheader X-A: b\n0s call GET /voice\n+1s press 1w#\n2s say a b\n",
+		"0s call /a\n-- POST /a --\nstatus: 404\ndelay: 3s\nX: y\n\nbody\n-- GET /t --\ntone: 440Hz 2s\n-- want --\n0s POST /a\n",
+		"server http://127.0.0.1:3000\r\n0s call /v\r\n1s tone 300Hz 20ms\r\n1s silence 1s\r\n", "0s call menu.xml\n-- want --",
+	} {
+		f.Add([]byte(seed))
+	}
+	const trace = "0s     POST /voice\n0s     answer\n"
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Parse("fuzz.txtar", data)
+		if err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				if !strings.HasPrefix(line, "fuzz.txtar:") && !bytes.Contains(data, []byte(line)) {
+					t.Errorf("an error without a place: %q", line)
+				}
+			}
+			return
+		}
+		again, err := Parse("fuzz.txtar", s.WithWant(trace))
+		if err != nil {
+			t.Fatalf("with a trace written into it: %v", err)
+		}
+		if again.Want != trace {
+			t.Errorf("wants %q after %q was written into it", again.Want, trace)
+		}
+		if len(again.actions) != len(s.actions) || len(again.answers) != len(s.answers) {
+			t.Errorf("%d actions and %d answers became %d and %d", len(s.actions), len(s.answers), len(again.actions), len(again.answers))
+		}
+	})
+}
