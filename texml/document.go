@@ -56,9 +56,6 @@ func Parse(source string, body []byte, d Dialect) (*Document, error) {
 
 // document reads the verbs below root. A nil root means that scanning failed.
 func (p *parse) document(root *element) (*Document, error) {
-	if root != nil && root.name != "Response" {
-		p.wrongRoot(root)
-	}
 	if p.failed {
 		p.sort()
 		return nil, p.slips
@@ -68,18 +65,6 @@ func (p *parse) document(root *element) (*Document, error) {
 	p.sort()
 	doc.Slips = p.slips
 	return doc, nil
-}
-
-func (p *parse) wrongRoot(root *element) {
-	switch {
-	case equalFold(root.name, "Response"):
-		p.fatal(root.start, 12102, "the root is <"+root.name+">", "names are case-sensitive: write Response")
-	case equalFold(root.name, "html"):
-		p.fatal(root.start, 12102, "this is an HTML page, not a call document",
-			"let the webhook answer with <Response>; an error or login page of the web server often looks like this")
-	default:
-		p.fatal(root.start, 12102, "the root is <"+root.name+">", "put everything inside one <Response>")
-	}
 }
 
 // sort puts slips in the order of their places.

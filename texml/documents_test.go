@@ -3,6 +3,7 @@ package texml
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -156,4 +157,55 @@ func parseOne[T Node](t *testing.T, verb string, d Dialect) T {
 		t.Fatalf("%s is %T", strconv.Quote(verb), nodes[0])
 	}
 	return n
+}
+
+// TestEveryAttributeCounts blanks out each attribute of the right documents, and
+// holds that the verbs are then not the same.
+func TestEveryAttributeCounts(t *testing.T) {
+	files, _ := filepath.Glob("../testdata/texml/*.xml")
+	for _, file := range files {
+		name := filepath.Base(file)
+		if strings.HasSuffix(name, ".wrong.xml") || name == "template.xml" {
+			continue
+		}
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := Telnyx
+		if strings.Contains(name, ".twilio.") {
+			d = Twilio
+		}
+		doc, err := Parse(name, body, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, root := scan(name, body, d)
+		attributes(p, root, func(e *element, key string, from, to int) {
+			without := slices.Clone(body)
+			for i := from; i < to; i++ {
+				without[i] = ' '
+			}
+			other, err := Parse(name, without, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reflect.DeepEqual(doc.Verbs, other.Verbs) {
+				t.Errorf("%s: %s of <%s> changes nothing", name, key, e.name)
+			}
+		})
+	}
+}
+
+// attributes calls f with each attribute inside e and its extent.
+func attributes(p *parse, e *element, f func(e *element, key string, from, to int)) {
+	for i, a := range e.Attr {
+		from := p.attrAt(e, i)
+		quote := from + strings.IndexAny(p.src[from:], `"'`)
+		to := quote + 1 + strings.IndexByte(p.src[quote+1:], p.src[quote]) + 1
+		f(e, a.Key, from, to)
+	}
+	for c := e.first; c != nil; c = c.next {
+		attributes(p, c, f)
+	}
 }

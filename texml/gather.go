@@ -83,13 +83,6 @@ func gather(e *element) Node {
 		g.MinDigits = g.MaxDigits
 	}
 	g.Prompts = e.nodes(13320, "Say", "Play", "Pause")
-	for _, n := range g.Prompts {
-		if p, ok := n.(*Play); ok && p.Digits != "" {
-			e.p.slips = append(e.p.slips, &Error{Source: e.p.source, Pos: p.pos, Level: Warning, Code: 13320,
-				Msg: "<Play> with digits cannot be inside <Gather>", Fix: "move it before <Gather>"})
-		}
-	}
-	g.Prompts = slices.DeleteFunc(g.Prompts, func(n Node) bool { p, ok := n.(*Play); return ok && p.Digits != "" })
 	return g
 }
 

@@ -25,6 +25,9 @@ func play(e *element) Node {
 	at := e.text
 	p.URL = e.content()
 	switch {
+	case p.Digits != "" && e.parent.name == "Gather":
+		e.slip(Warning, 13320, "<Play> with digits cannot be inside <Gather>", "move it before <Gather>", "Twilio logs 13320")
+		return nil
 	case p.Digits != "":
 		if p.URL != "" {
 			e.p.slip(at, Warning, 0, "<Play> plays its digits, not its text", "use two <Play>", "")

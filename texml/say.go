@@ -1,8 +1,10 @@
 package texml
 
 import (
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Say speaks text.
@@ -33,6 +35,9 @@ type Part struct {
 
 // Text gives the plain text of all parts.
 func (s *Say) Text() string {
+	if len(s.Parts) == 1 {
+		return s.Parts[0].Text
+	}
 	var texts []string
 	for _, p := range s.Parts {
 		if p.Text != "" {
@@ -58,13 +63,13 @@ func say(e *element) Node {
 		LanguageBoost:       e.attr("languageBoost", 0).on(Telnyx).text(),
 	}
 	s.Parts, s.SSML = spoken(e)
-	limit := is(e, 5000, 4096)
-	switch length := len(s.SSML) + len(s.Text()); {
-	case len(s.Parts) == 0:
+	if len(s.Parts) == 0 {
 		e.slip(Warning, is(e, 90010, 13520), "<Say> has no text and is skipped", "put words inside, or use <Pause>", "Twilio skips it with warning 13520")
 		return nil
-	case length > limit && len([]rune(s.Text())) > limit:
-		e.slip(Warning, is(e, 90010, 13521), "<Say> has more than "+is(e, "5000", "4096")+" characters; all are spoken here", "split it", "Telnyx refuses it (90010); Twilio logs 13521")
+	}
+	if n, most := utf8.RuneCountInString(s.Text()), is(e, 5000, 4096); n > most {
+		e.slip(Warning, is(e, 90010, 13521), "<Say> has "+strconv.Itoa(n)+" characters, more than "+strconv.Itoa(most)+"; all are spoken here",
+			"split it", "Telnyx refuses it (90010); Twilio logs 13521")
 	}
 	return s
 }

@@ -108,7 +108,10 @@ func (p *parse) tree() *element {
 			e.pos, e.start, e.end = Pos{line, col}, off, int(dec.InputOffset())
 			p.uniqueAttrs(e)
 			if cur == nil {
-				root = e
+				if root = e; root.name != "Response" {
+					p.wrongRoot(root)
+					return nil
+				}
 			}
 			cur = e
 		case xml.EndElement:
@@ -120,6 +123,10 @@ func (p *parse) tree() *element {
 		case xml.CharData:
 			p.chars(cur, t, off)
 		case xml.Directive:
+			if len(t) >= 12 && equalFold(string(t[:12]), "doctype html") {
+				p.fatal(off, 12102, anHTMLPage, answerWithXML)
+				return nil
+			}
 			p.fatal(off, 12100, "<!"+firstWord(string(t))+"> is not allowed: document types and entities of your own are never read", "remove it")
 		}
 	}

@@ -101,3 +101,21 @@ func firstWord(s string) string {
 	}
 	return strings.ToValidUTF8(cut(s, 20), "?")
 }
+
+// An error or login page of a web server is the most common document that is
+// none.
+const (
+	anHTMLPage    = "this is an HTML page, not a call document"
+	answerWithXML = "let the webhook answer with <Response>; look at the page in a browser, it may say what went wrong"
+)
+
+func (p *parse) wrongRoot(root *element) {
+	switch {
+	case equalFold(root.name, "Response"):
+		p.fatal(root.start, 12102, "the root is <"+root.name+">", "names are case-sensitive: write Response")
+	case equalFold(root.name, "html"):
+		p.fatal(root.start, 12102, anHTMLPage, answerWithXML)
+	default:
+		p.fatal(root.start, 12102, "the root is <"+root.name+">", "put everything inside one <Response>")
+	}
+}

@@ -202,6 +202,17 @@ func TestBeforeTheFirstTag(t *testing.T) {
 	}
 }
 
+func TestSayLimit(t *testing.T) {
+	for d, most := range map[Dialect]int{Telnyx: 5000, Twilio: 4096} {
+		for over, want := range map[int]int{0: 0, 1: 1} {
+			verbs, slips := parseSlips(t, "<Say>"+strings.Repeat("ü", most+over)+"</Say>", d)
+			if len(slips) != want || len(verbs) != 1 {
+				t.Errorf("%v, %d characters: %v", d, most+over, slips)
+			}
+		}
+	}
+}
+
 func TestSuggest(t *testing.T) {
 	names := []string{"numDigits", "timeout", "url"}
 	for _, tt := range []struct{ written, want string }{
