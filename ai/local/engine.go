@@ -1,0 +1,183 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// engine is one program that speaks.
+type engine struct {
+	name, path string
+	// voice is the engine's own name of the voice for a person, "" when it
+	// does not speak the language.
+	voice func(person) string
+	// args are the program's arguments: text comes by standard input, sound
+	// goes to the file out.
+	args func(voice string, speed float64, out string) []string
+	// text is what the engine is given of a text.
+	text func(string) string
+}
+
+func same(text string) string { return text }
+
+// ask runs an engine's list of voices.
+func ask(path string, args ...string) (string, bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	return string(out), err == nil
+}
+
+// findFlite finds flite, which speaks English with the voices that were built
+// into it: slt (woman) and rms (man) are the clearest, kal16 and kal the
+// smallest.
+func findFlite() (engine, bool) {
+	path, err := exec.LookPath("flite")
+	if err != nil {
+		return engine{}, false
+	}
+	out, ok := ask(path, "-lv")
+	if !ok {
+		return engine{}, false
+	}
+	voices := strings.Fields(out)
+	first := func(names ...string) string {
+		for _, name := range names {
+			if slices.Contains(voices, name) {
+				return name
+			}
+		}
+		return names[len(names)-1]
+	}
+	woman, man := first("slt", "kal16", "kal"), first("rms", "kal16", "kal")
+	return engine{
+		name: "flite", path: path, text: plain,
+		voice: func(p person) string {
+			switch {
+			case primary(p.language) != "en":
+				return ""
+			case p.male:
+				return man
+			}
+			return woman
+		},
+		// Sound by a pipe is not an option: flite never ends when nobody
+		// reads it.
+		args: func(voice string, speed float64, out string) []string {
+			return []string{"-voice", voice, "--setf", fmt.Sprintf("duration_stretch=%.3f", 1/speed), "-o", out}
+		},
+	}, true
+}
+
+// findEspeak finds espeak-ng, which speaks some hundred languages.
+func findEspeak() (engine, bool) {
+	path, err := exec.LookPath("espeak-ng")
+	if err != nil {
+		return engine{}, false
+	}
+	out, ok := ask(path, "--voices")
+	if !ok {
+		return engine{}, false
+	}
+	languages := map[string]bool{}
+	for line := range strings.Lines(out) {
+		// The second column is the language; the first line names the columns.
+		if f := strings.Fields(line); len(f) > 4 && !strings.HasPrefix(f[4], "mb/") {
+			languages[strings.ToLower(f[1])] = true
+		}
+	}
+	return engine{
+		name: "espeak-ng", path: path, text: same,
+		voice: func(p person) string {
+			variant := "+f3"
+			if p.male {
+				variant = "+m3"
+			}
+			for _, l := range []string{p.language, espeakNames[p.language], regional(p.language), primary(p.language), espeakNames[primary(p.language)]} {
+				if languages[l] {
+					return l + variant
+				}
+			}
+			return ""
+		},
+		args: func(voice string, speed float64, out string) []string {
+			return []string{"--stdin", "-v", voice, "-s", fmt.Sprintf("%.0f", 175*speed), "-w", out}
+		},
+	}, true
+}
+
+// espeakNames are the languages that espeak-ng calls otherwise.
+var espeakNames = map[string]string{"zh": "cmn", "zh-hk": "yue", "arb": "ar", "no": "nb", "iw": "he"}
+
+// regional is the voice for American Spanish.
+func regional(language string) string {
+	if primary(language) == "es" && language != "es-es" && language != "es" {
+		return "es-419"
+	}
+	return ""
+}
+
+// findSay finds the say of macOS; programs of that name elsewhere are others.
+func findSay() (engine, bool) {
+	if runtime.GOOS != "darwin" {
+		return engine{}, false
+	}
+	path, err := exec.LookPath("say")
+	if err != nil {
+		return engine{}, false
+	}
+	out, ok := ask(path, "-v", "?")
+	if !ok {
+		return engine{}, false
+	}
+	voices := sayVoices(out)
+	return engine{
+		name: "say", path: path, text: same,
+		voice: func(p person) string { return sayVoice(voices, p) },
+		args: func(voice string, speed float64, out string) []string {
+			return []string{"-v", voice, "-r", fmt.Sprintf("%.0f", 175*speed), "-f", "-", "-o", out, "--file-format=WAVE", "--data-format=LEI16@22050"}
+		},
+	}, true
+}
+
+// sayVoices reads the lines of "say -v ?" ("Anna   de_DE   # Hallo!") as pairs
+// of name and language.
+func sayVoices(list string) (voices [][2]string) {
+	for line := range strings.Lines(list) {
+		line, _, _ = strings.Cut(line, "#")
+		f := strings.Fields(line)
+		if n := len(f) - 1; n > 0 {
+			voices = append(voices, [2]string{strings.Join(f[:n], " "), strings.ToLower(strings.ReplaceAll(f[n], "_", "-"))})
+		}
+	}
+	return voices
+}
+
+// sayMen are the men among the voices of macOS.
+var sayMen = []string{"Alex", "Daniel", "Fred", "Thomas", "Jorge", "Juan", "Diego", "Luca", "Xander", "Maged", "Yuri", "Rishi", "Aaron", "Reed", "Rocko", "Eddy", "Grandpa", "Ralph", "Albert", "Junior"}
+
+// sayVoice is the first voice of the language and the sex, else the first of
+// the language, else of its primary language.
+func sayVoice(voices [][2]string, p person) string {
+	for _, matches := range []func(name, language string) bool{
+		func(n, l string) bool { return l == p.language && slices.Contains(sayMen, n) == p.male },
+		func(n, l string) bool {
+			return primary(l) == primary(p.language) && slices.Contains(sayMen, n) == p.male
+		},
+		func(n, l string) bool { return primary(l) == primary(p.language) },
+	} {
+		for _, v := range voices {
+			if matches(v[0], v[1]) {
+				return v[0]
+			}
+		}
+	}
+	return ""
+}
