@@ -90,11 +90,13 @@ func (a attr) url() string {
 		if a.code == 0 {
 			a.code = 11100
 		}
-		a.bad(why+" and is ignored", "write it percent-encoded, as in https://example.com/next?x=a%20b")
+		a.bad(why+" and is ignored", howToURL)
 		return ""
 	}
 	return u
 }
+
+const howToURL = "write it as in https://example.com/next?x=a%20b"
 
 // badURL says why u cannot be a URL; "" if it can.
 func badURL(u string) string {
@@ -147,18 +149,24 @@ func (a attr) boolean(def bool) bool {
 }
 
 // whole gives a whole number from lo to hi; one outside becomes the nearest.
-func (a attr) whole(def, lo, hi int) int {
+func (a attr) whole(def, lo, hi int) int { return a.count(def, lo, hi, "") }
+
+// count is whole with a unit for messages, such as " of seconds".
+func (a attr) count(def, lo, hi int, unit string) int {
 	if a.index < 0 {
 		return def
 	}
 	f, ok := a.parse()
 	if !ok {
-		a.bad("is not a whole number; "+strconv.Itoa(def)+" is used", "write "+span(lo, hi))
+		a.bad("is not a number; "+strconv.Itoa(def)+" is used", "write "+span(lo, hi, unit))
 		return def
 	}
 	n := int(max(float64(lo), min(float64(hi), math.Round(f))))
-	if float64(n) != f {
-		a.bad("is not "+span(lo, hi)+"; "+strconv.Itoa(n)+" is used", "write "+span(lo, hi))
+	switch {
+	case f < float64(lo) || f > float64(hi):
+		a.bad("is out of range; "+strconv.Itoa(n)+" is used", "write "+span(lo, hi, unit))
+	case float64(n) != f:
+		a.bad("is not a whole number; "+strconv.Itoa(n)+" is used", "write "+span(lo, hi, unit))
 	}
 	return n
 }
@@ -168,14 +176,15 @@ func (a attr) parse() (float64, bool) {
 	return f, err == nil && !math.IsNaN(f)
 }
 
-func span(lo, hi int) string {
+func span(lo, hi int, unit string) string {
+	s := "a whole number" + unit
 	switch {
-	case hi >= math.MaxInt32 && lo == 1:
-		return "a positive whole number"
-	case hi >= math.MaxInt32:
-		return "a whole number from " + strconv.Itoa(lo) + " on"
+	case hi >= many && lo == 1:
+		return s + ", at least 1"
+	case hi >= many:
+		return s + " from " + strconv.Itoa(lo) + " on"
 	}
-	return "a whole number from " + strconv.Itoa(lo) + " to " + strconv.Itoa(hi)
+	return s + " from " + strconv.Itoa(lo) + " to " + strconv.Itoa(hi)
 }
 
 // many is the upper end where none is documented.
@@ -183,12 +192,12 @@ const many = math.MaxInt32
 
 // seconds gives a duration written as whole seconds from lo to hi.
 func (a attr) seconds(def, lo, hi int) time.Duration {
-	return time.Duration(a.whole(def, lo, hi)) * time.Second
+	return time.Duration(a.count(def, lo, hi, " of seconds")) * time.Second
 }
 
 // millis gives a duration written as whole milliseconds from lo to hi.
 func (a attr) millis(def, lo, hi int) time.Duration {
-	return time.Duration(a.whole(def, lo, hi)) * time.Millisecond
+	return time.Duration(a.count(def, lo, hi, " of milliseconds")) * time.Millisecond
 }
 
 // number gives a number from lo to hi; one outside becomes the nearest.

@@ -1,6 +1,7 @@
 package texml
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,8 +10,31 @@ import (
 // mark is an SSML element: what it may have and hold (the sets of Twilio's
 // builders; Telnyx hands SSML to the voice as it is).
 type mark struct {
-	attrs  map[string]func(value string) bool
+	attrs  map[string]values
 	inside []string // the marks it may hold
+}
+
+// values are what an attribute of a mark may have: one of the words, or what
+// also takes, which form describes.
+type values struct {
+	words []string
+	also  func(value string) bool
+	form  string
+}
+
+func (v values) has(value string) bool {
+	return slices.Contains(v.words, value) || v.also != nil && v.also(value)
+}
+
+// fix says what to write instead of value.
+func (v values) fix(value string) string {
+	if s := suggest(value, v.words); s != "" {
+		return s
+	}
+	if v.form == "" {
+		return "write " + orList(v.words)
+	}
+	return "write " + orList(append(slices.Clone(v.words), v.form))
 }
 
 var (
@@ -18,35 +42,29 @@ var (
 	blocks = append([]string{"p", "s"}, inline...)
 	marks  = map[string]*mark{
 		"Say":   {inside: blocks},
-		"break": {attrs: map[string]func(string) bool{"strength": one("none", "x-weak", "weak", "medium", "strong", "x-strong"), "time": isTime}},
+		"break": {attrs: map[string]values{"strength": {words: []string{"none", "x-weak", "weak", "medium", "strong", "x-strong"}}, "time": {also: isTime, form: "a time such as 500ms or 2s"}}},
 		"emphasis": {
-			attrs:  map[string]func(string) bool{"level": one("strong", "moderate", "reduced")},
+			attrs:  map[string]values{"level": {words: []string{"strong", "moderate", "reduced"}}},
 			inside: inline,
 		},
-		"lang":    {attrs: map[string]func(string) bool{"xml:lang": isLanguage}, inside: blocks},
+		"lang":    {attrs: map[string]values{"xml:lang": {also: isLanguage, form: "a language such as en-US"}}, inside: blocks},
 		"p":       {inside: append([]string{"s"}, inline...)},
 		"s":       {inside: inline},
-		"phoneme": {attrs: map[string]func(string) bool{"alphabet": one("ipa", "x-sampa", "x-amazon-jyutping", "x-amazon-pinyin", "x-amazon-pron-kana", "x-amazon-yomigana"), "ph": anything}},
+		"phoneme": {attrs: map[string]values{"alphabet": {words: []string{"ipa", "x-sampa", "x-amazon-jyutping", "x-amazon-pinyin", "x-amazon-pron-kana", "x-amazon-yomigana"}}, "ph": {also: anything}}},
 		"prosody": {
-			attrs: map[string]func(string) bool{
-				"volume": func(v string) bool {
-					return one("default", "silent", "x-soft", "soft", "medium", "loud", "x-loud")(v) || isSigned(v, "dB")
-				},
-				"rate": func(v string) bool {
-					return one("x-slow", "slow", "medium", "fast", "x-fast", "default")(v) || isSigned(v, "%")
-				},
-				"pitch": func(v string) bool {
-					return one("default", "x-low", "low", "medium", "high", "x-high")(v) || isSigned(v, "%")
-				},
+			attrs: map[string]values{
+				"volume": {words: []string{"default", "silent", "x-soft", "soft", "medium", "loud", "x-loud"}, also: signed("dB"), form: "a number such as +6dB"},
+				"rate":   {words: []string{"x-slow", "slow", "medium", "fast", "x-fast", "default"}, also: signed("%"), form: "a number such as 90%"},
+				"pitch":  {words: []string{"default", "x-low", "low", "medium", "high", "x-high"}, also: signed("%"), form: "a number such as 90%"},
 			},
 			inside: blocks,
 		},
-		"say-as": {attrs: map[string]func(string) bool{
-			"interpret-as": one("characters", "spell-out", "cardinal", "number", "ordinal", "digits", "fraction", "unit", "date", "time", "address", "expletive", "telephone"),
-			"format":       one("mdy", "dmy", "ymd", "md", "dm", "ym", "my", "d", "m", "y", "yyyymmdd"),
+		"say-as": {attrs: map[string]values{
+			"interpret-as": {words: []string{"characters", "spell-out", "cardinal", "number", "ordinal", "digits", "fraction", "unit", "date", "time", "address", "expletive", "telephone"}},
+			"format":       {words: []string{"mdy", "dmy", "ymd", "md", "dm", "ym", "my", "d", "m", "y", "yyyymmdd"}},
 		}},
-		"sub": {attrs: map[string]func(string) bool{"alias": anything}},
-		"w":   {attrs: map[string]func(string) bool{"role": anything}, inside: []string{"break", "emphasis", "phoneme", "prosody", "say-as", "sub"}},
+		"sub": {attrs: map[string]values{"alias": {also: anything}}},
+		"w":   {attrs: map[string]values{"role": {also: anything}}, inside: []string{"break", "emphasis", "phoneme", "prosody", "say-as", "sub"}},
 	}
 	markNames = append([]string{"p", "s"}, inline...)
 )
@@ -60,17 +78,6 @@ func markOf(name string) *mark {
 }
 
 func anything(string) bool { return true }
-
-func one(values ...string) func(string) bool {
-	return func(v string) bool {
-		for _, x := range values {
-			if v == x {
-				return true
-			}
-		}
-		return false
-	}
-}
 
 func isTime(v string) bool {
 	_, ok := spokenTime(v)
@@ -93,10 +100,13 @@ func spokenTime(v string) (time.Duration, bool) {
 	return time.Duration(f * float64(unit)), true
 }
 
-func isSigned(v, unit string) bool {
-	number, ok := strings.CutSuffix(v, unit)
-	_, err := strconv.ParseFloat(number, 64)
-	return ok && err == nil
+// signed takes numbers that end in a unit.
+func signed(unit string) func(string) bool {
+	return func(v string) bool {
+		number, ok := strings.CutSuffix(v, unit)
+		_, err := strconv.ParseFloat(number, 64)
+		return ok && err == nil
+	}
 }
 
 // isLanguage takes anything that looks like a BCP 47 tag.

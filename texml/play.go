@@ -50,7 +50,7 @@ func play(e *element) Node {
 // withURL gives n if the text of e, found at an offset, can be a URL.
 func (e *element) withURL(n Node, u *string, at int) Node {
 	if why := badURL(*u); why != "" {
-		e.p.slip(at, Warning, 11100, "the URL of <"+e.name+"> "+why+"; the verb is skipped", "write it percent-encoded, as in https://example.com/a%20b", "Twilio ends with error 11100")
+		e.p.slip(at, Warning, 11100, "the URL of <"+e.name+"> "+why+"; the verb is skipped", howToURL, "Twilio ends with error 11100")
 		return nil
 	}
 	return n

@@ -46,7 +46,7 @@ func suggest(name string, known []string) string {
 func near(a, b string) bool { return closeTo(distance(strings.ToLower(a), strings.ToLower(b)), b) }
 
 // closeTo reports whether so many edits still look like a slip for name.
-func closeTo(edits int, name string) bool { return edits <= 1+len(name)/5 && edits < len(name) }
+func closeTo(edits int, name string) bool { return edits <= 1+len(name)/5 && 2*edits < len(name) }
 
 // distance counts the letters to add, drop, change or swap with a neighbour to
 // turn a into b (optimal string alignment). Names over 40 bytes count as far.
