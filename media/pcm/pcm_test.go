@@ -111,7 +111,7 @@ func TestAliasesAre80dBDown(t *testing.T) {
 			if from <= to {
 				continue
 			}
-			for hz := 1.06 * float64(to) / 2; hz < float64(from)/2; hz += float64(to) / 31 {
+			for hz := 1.06 * float64(to) / 2; hz < float64(from)/2; hz += float64(to) / 11 {
 				in := Tone(from, 500*time.Millisecond, 0.99, hz).Samples
 				out := resample(from, to, in)
 				if got := Level(out[len(out)/4:len(out)*3/4]) - Level(in); got > -80 {
