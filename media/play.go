@@ -9,7 +9,9 @@ import (
 	"github.com/hookswitch/hookswitch/media/pcm"
 )
 
-// Source is sound to be played, pulled by the pacer.
+// Source is sound to be played, pulled by the pacer. One that also has the
+// method Ended() bool, true when Next would return false, ends to the
+// nanosecond and is followed without a gap; see [Stream.Play].
 type Source interface {
 	// Next fills f with the next 20 ms at the stream's rate. It returns false
 	// at the end; f is then not sent. It is called from the pacer's goroutine
@@ -17,14 +19,8 @@ type Source interface {
 	Next(f pcm.Frame) bool
 }
 
-// ender is a Source that knows its end before it is asked for more. The Play
-// of such a source returns just when its last frame is over, in time for the
-// next Play to follow without a gap. That of any other source returns when
-// Next has said no, and a frame of silence has gone out.
-type ender interface {
-	// Ended reports whether Next would return false.
-	Ended() bool
-}
+// ender is a Source that knows its end before it is asked for more.
+type ender interface{ Ended() bool }
 
 // Player is a [Source] that plays a clip once.
 type Player struct {
@@ -75,10 +71,12 @@ func (p *play) ended() bool {
 	return ok && e.Ended()
 }
 
-// Play plays src and blocks until its last frame has been played out. Cut
-// short it returns context.Cause(ctx), and nothing more of src is sent from
-// the next frame on. It returns ErrClosed when the stream closes. On a stream
-// that may not send (hold) time goes on: frames are taken and not sent.
+// Play plays src and blocks until its last frame has been played out; that of
+// a source without Ended until Next has said no, when a frame of silence has
+// gone out already. Cut short it returns context.Cause(ctx), and nothing more
+// of src is sent from the next frame on. It returns ErrClosed when the stream
+// closes. On a stream that may not send (hold) time goes on: frames are taken
+// and not sent. Before Start none is taken.
 //
 // One source is heard at a time. While another Play or SendDigits that began
 // later is under way, this one waits where it is.
