@@ -1,0 +1,47 @@
+package main
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestExpress plays scripts against a web application in another language,
+// over real HTTP, while the time of the calls is virtual.
+func TestExpress(t *testing.T) {
+	const app = "../../testdata/express"
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("node is not installed; make test installs it where it may")
+	}
+	if _, err := os.Stat(filepath.Join(app, "node_modules", "express")); err != nil {
+		t.Skip("express is not installed; run: cd testdata/express && npm ci")
+	}
+	cmd := exec.Command(node, "app.js", "0")
+	cmd.Dir, cmd.Stderr = app, os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	port, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal("the app told no port: ", err)
+	}
+	began := time.Now()
+	code, text, errOut := runTest(app, "-server", "http://127.0.0.1:"+strings.TrimSpace(port), app)
+	if code != 0 || !strings.Contains(text, "3 scripts, 0 failed") {
+		t.Errorf("exit %d:\n%s%s", code, text, errOut)
+	}
+	t.Logf("over three minutes of calls took %s", time.Since(began).Round(time.Millisecond))
+}
