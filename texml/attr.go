@@ -258,7 +258,7 @@ func (a attr) words(values ...string) []string {
 	if a.index < 0 {
 		return nil
 	}
-	var found []string
+	found := make([]string, 0, len(values))
 next:
 	for v := range strings.FieldsSeq(strings.ReplaceAll(a.value, ",", " ")) {
 		for _, x := range values {
@@ -271,6 +271,9 @@ next:
 	}
 	if len(found) == 0 && strings.TrimSpace(a.value) == "" {
 		a.bad("is empty; the default is used", "write "+orList(values))
+	}
+	if len(found) == 0 {
+		return nil
 	}
 	return found
 }

@@ -177,7 +177,7 @@ func (e *element) phoneNumber(text string) (string, bool) {
 	switch {
 	case strings.Contains(text, "{{"):
 		return text, true
-	case wrong || strings.Trim(number, "+") == "" || strings.LastIndexByte(number, '+') > 0:
+	case wrong || number == "" || number == "+" || strings.LastIndexByte(number, '+') > 0:
 		e.slip(Warning, 13223, "<"+e.name+"> has "+quoted(text)+", which is no phone number, and does not call it", "write it as +14155550100, or a SIP address as sip:name@host", "Twilio logs 13223")
 		return "", false
 	case len(number) > 32:

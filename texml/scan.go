@@ -23,6 +23,8 @@ type parse struct {
 	spare   []element       // room for the elements to come
 	trees   []etree.Element // and for their part of the tree
 	texts   []etree.CharData
+	tokens  []etree.Token // for elements that hold one thing, as most do
+	attrs   []etree.Attr
 	bareAt  int // the & that broke the XML off; -1: none
 }
 
@@ -150,12 +152,12 @@ func (p *parse) within(off, depth, count, attrs int) bool {
 // element adds a child to cur.
 func (p *parse) element(cur *element, t *xml.StartElement) *element {
 	if len(p.spare) == 0 {
-		p.spare, p.trees = make([]element, p.left()), make([]etree.Element, p.left())
+		p.spare, p.trees, p.tokens = make([]element, p.left()), make([]etree.Element, p.left()), make([]etree.Token, p.left())
 	}
 	e := &p.spare[0]
 	e.p, e.parent, e.text, e.Element = p, cur, -1, &p.trees[0]
-	p.spare, p.trees = p.spare[1:], p.trees[1:]
-	e.Tag = t.Name.Local
+	e.Tag, e.Child = t.Name.Local, p.tokens[:0:1]
+	p.spare, p.trees, p.tokens = p.spare[1:], p.trees[1:], p.tokens[1:]
 	if cur != nil {
 		cur.AddChild(e.Element)
 		e.words = cur.words
@@ -173,8 +175,11 @@ func (p *parse) element(cur *element, t *xml.StartElement) *element {
 	if e.name == "Say" || e.name == "Agent" {
 		e.words = true
 	}
-	if len(t.Attr) > 0 {
-		e.Attr = make([]etree.Attr, len(t.Attr))
+	if n := len(t.Attr); n > 0 {
+		if len(p.attrs) < n {
+			p.attrs = make([]etree.Attr, max(n, 16))
+		}
+		e.Attr, p.attrs = p.attrs[:n:n], p.attrs[n:]
 		for i, a := range t.Attr {
 			e.Attr[i] = etree.Attr{Space: a.Name.Space, Key: a.Name.Local, Value: a.Value}
 		}
