@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,23 +22,9 @@ func TestExpress(t *testing.T) {
 	}
 	cmd := exec.Command(node, "app.js", "0")
 	cmd.Dir, cmd.Stderr = app, os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	})
-	port, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal("the app told no port: ", err)
-	}
+	server := startApp(t, cmd)
 	began := time.Now()
-	code, text, errOut := runTest(app, "-server", "http://127.0.0.1:"+strings.TrimSpace(port), app)
+	code, text, errOut := runTest(app, "-server", server, app)
 	if code != 0 || !strings.Contains(text, "3 scripts, 0 failed") {
 		t.Errorf("exit %d:\n%s%s", code, text, errOut)
 	}
