@@ -240,12 +240,14 @@ func TestAServerThatHangs(t *testing.T) {
 	dir := scriptDir(t, map[string]string{
 		"a.txtar": "0s call /hangs\n", "b.txtar": "0s call http://127.0.0.1:1/nobody\n",
 		"c.txtar": helloScript + "-- want --\n" + helloTrace,
+		"d.txtar": "0s call " + s.URL + "/hangs#tt=300\n",
 	})
 	code, out, _ := runTest(dir, "-server", s.URL, "-timeout", "3s", dir)
 	if code != 1 || !strings.Contains(out, "FAIL  a.txtar\n      the call had not ended after 3s of real time") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
-	if !strings.Contains(out, "connection refused") || !strings.Contains(out, "ok    c.txtar\n3 scripts, 1 failed") {
+	if !strings.Contains(out, "connection refused") || !strings.Contains(out, "ok    c.txtar\n") ||
+		!strings.Contains(out, "300ms  error webhook /hangs: no complete answer in time") || !strings.Contains(out, "4 scripts, 1 failed") {
 		t.Errorf("the others:\n%s", out)
 	}
 }
