@@ -203,14 +203,14 @@ func (c *call) at(n texml.Node) string {
 	if c.page == nil {
 		return ""
 	}
-	return show(c.page.url) + ":" + n.At().String() + ": "
+	return webhook.Redact(c.page.url) + ":" + n.At().String() + ": "
 }
 
 // Dialect is the dialect of the call's documents (verbs.Call).
 func (c *call) Dialect() texml.Dialect { return c.set.Dialect }
 
-// show is a URL without user and password.
-func show(raw string) string {
+// withoutUser is a URL without user and password.
+func withoutUser(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.User == nil {
 		return raw
@@ -218,4 +218,3 @@ func show(raw string) string {
 	u.User = nil
 	return u.String()
 }
-

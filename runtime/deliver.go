@@ -89,7 +89,7 @@ func (s *Server) deliver(ctx context.Context, cb Callback, sign Signer) {
 		return
 	}
 	if s.Observe != nil {
-		s.Observe(cb.CallSID, Event{At: time.Now(), Kind: "callback", Text: cb.Method + " " + show(cb.URL), Private: cb.Form})
+		s.Observe(cb.CallSID, Event{At: time.Now(), Kind: "callback", Text: cb.Method + " " + webhook.Redact(cb.URL), Private: cb.Form})
 	}
 	_, err = s.Web.Do(ctx, webhook.Request{
 		URL: cb.URL, Method: cb.Method, Form: form, Sign: signer,

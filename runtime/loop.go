@@ -110,7 +110,7 @@ func (c *call) document(ctx context.Context, req Request, pace *pacer) (*page, e
 	if err := pace.next(ctx, c.lively.Swap(false)); err != nil {
 		return nil, err
 	}
-	c.note(method(req.Method), show(req.URL), form(req.Form), 0)
+	c.note(method(req.Method), webhook.Redact(req.URL), form(req.Form), 0)
 	params := c.params(req.Form)
 	resp, err := c.s.Web.Do(ctx, webhook.Request{
 		URL: req.URL, Method: method(req.Method), Form: params,
@@ -135,6 +135,10 @@ func (c *call) document(ctx context.Context, req Request, pace *pacer) (*page, e
 // read makes a document of what a webhook answered with: TeXML as it is, sound
 // to be played, text to be spoken (callbacks.md "Response MIME").
 func (c *call) read(resp *webhook.Response, params url.Values) (*page, error) {
+	// Telnyx does not mind what the type of a document is called.
+	if err := resp.Document(); err != nil && (c.set.Dialect == texml.Twilio || len(resp.Body) == 0) {
+		return nil, err
+	}
 	kind, _, _ := mime.ParseMediaType(resp.ContentType)
 	body := resp.Body
 	wrap := func(verb, text string) []byte {
@@ -151,19 +155,16 @@ func (c *call) read(resp *webhook.Response, params url.Values) (*page, error) {
 		}
 	case len(body) == 0: // an answer without a document is a document without verbs
 		body = []byte("<Response/>")
-	case c.set.Dialect == texml.Twilio:
-		return nil, &webhook.Error{Code: 12300, URL: resp.URL, Status: resp.Status,
-			Err: fmt.Errorf("the answer has Content-Type %q; send text/xml", resp.ContentType)}
 	}
 	// Telnyx fills templates in any document; on Twilio only stored ones are.
 	if c.set.Dialect == texml.Telnyx || !strings.HasPrefix(resp.URL, "http") {
 		filled, err := texml.Render(body, params, nil)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", show(resp.URL), err)
+			return nil, fmt.Errorf("%s: %w", webhook.Redact(resp.URL), err)
 		}
 		body = filled
 	}
-	doc, err := c.s.documents.Parse(show(resp.URL), body, c.set.Dialect)
+	doc, err := c.s.documents.Parse(webhook.Redact(resp.URL), body, c.set.Dialect)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +237,7 @@ func (c *call) fallback(err error) Request {
 	if we, ok := asWebhook(err); ok && we.URL != "" {
 		failed = we.URL
 	}
-	r.Form.Set("ErrorUrl", show(failed))
+	r.Form.Set("ErrorUrl", withoutUser(failed))
 	return r
 }
 

@@ -104,7 +104,7 @@ func (c *call) Load(ctx context.Context, ref string) (verbs.Sound, error) {
 		}
 		return nil, err
 	}
-	return func(ctx context.Context) error { return c.sound(ctx, "play", show(at), "", clip) }, nil
+	return func(ctx context.Context) error { return c.sound(ctx, "play", webhook.Redact(at), "", clip) }, nil
 }
 
 func (c *call) load(ctx context.Context, ref string) (clip pcm.Clip, at string, err error) {
@@ -125,7 +125,7 @@ func (c *call) load(ctx context.Context, ref string) (clip pcm.Clip, at string, 
 	}
 	decoded, err := audio.Decode(resp.ContentType, at, resp.Body)
 	if err != nil {
-		return pcm.Clip{}, at, fmt.Errorf("%s: %w", show(at), err)
+		return pcm.Clip{}, at, fmt.Errorf("%s: %w", webhook.Redact(at), err)
 	}
 	clip = decoded.At(rate)
 	c.s.clips.put(key, clip)

@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"flows":            {"texml"},
 	"media/pcm":        {},
 	"media":            {"media/..."},
-	"ai":               {"media/pcm"},
+	"ai":               {"media/pcm", "media/wav"},
 	"runtime/webhook":  {},
 	"runtime/sip":      {"media/..."},
 	"runtime/store":    {"runtime"},

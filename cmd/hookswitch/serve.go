@@ -223,7 +223,7 @@ func start(ctx context.Context, cfg *Config, flow, dialect string, log *slog.Log
 		AllowHosts: cfg.Webhooks.AllowHosts, Timeout: cfg.Webhooks.Timeout, ConnectTimeout: cfg.Webhooks.ConnectTimeout,
 		CacheDir: filepath.Join(cfg.Data, "cache"), Log: log,
 	})
-	conf.Web = runtime.WithFiles(p.web, readFile(p.files))
+	conf.Web = runtime.WithFiles(p.web, readFlow(p.files))
 	p.calls = runtime.New(conf)
 
 	listen := listenIP(cfg.SIP.Listen)
@@ -288,8 +288,8 @@ func (p *program) routes(flow string) error {
 	return err
 }
 
-// readFile reads file: and embed: documents for the runtime.
-func readFile(files *flows.Files) func(string) (*webhook.Response, error) {
+// readFlow reads file: and embed: documents for the runtime.
+func readFlow(files *flows.Files) func(string) (*webhook.Response, error) {
 	return func(url string) (*webhook.Response, error) {
 		body, kind, err := files.Read(url)
 		if err != nil {
