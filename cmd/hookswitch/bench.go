@@ -39,6 +39,7 @@ type benchFlags struct {
 	calls      []int // at once, one pacing row each
 	seconds    int   // of each measurement
 	rates      []int // new calls per second to try
+	scripts    int   // to run
 	quick      bool
 	jsonOutput bool
 }
@@ -50,7 +51,7 @@ const (
 )
 
 func parseBenchFlags(args []string, errOut io.Writer) (benchFlags, error) {
-	b := benchFlags{rates: []int{100, 200, 400, 700, 1000, 1300, 1600, 2000}}
+	b := benchFlags{rates: []int{100, 200, 400, 700, 1000, 1300, 1600, 2000}, scripts: 300}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errOut)
 	flags.Usage = func() {
@@ -75,7 +76,7 @@ func parseBenchFlags(args []string, errOut io.Writer) (benchFlags, error) {
 		if !given["seconds"] {
 			b.seconds = 1
 		}
-		b.rates = []int{100, 400}
+		b.rates, b.scripts = []int{100, 400}, 60
 	}
 	for s := range strings.SplitSeq(*calls, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(s))
@@ -147,6 +148,10 @@ func measure(ctx context.Context, flags benchFlags, progress func(string)) (rows
 		return nil, err
 	}
 	defer os.RemoveAll(data)
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
 	hook, stopHook, err := benchWebhook()
 	if err != nil {
 		return nil, err
@@ -164,7 +169,7 @@ func measure(ctx context.Context, flags benchFlags, progress func(string)) (rows
 		progress(what)
 		uri, pid := flags.target, flags.pid
 		if uri == "" {
-			s, err := startServer(ctx, hook, data)
+			s, err := startServer(ctx, self, hook, data)
 			if err != nil {
 				return err
 			}
@@ -206,7 +211,15 @@ func measure(ctx context.Context, flags benchFlags, progress func(string)) (rows
 	if flags.target != "" {
 		return rows, nil
 	}
-	progress("reading documents")
-	row, err := parseRow()
-	return append(rows, row), err
+	progress("documents and call scripts")
+	parse, err := parseRow()
+	if err != nil {
+		return rows, err
+	}
+	rows = append(rows, parse)
+	scripts, err := scriptsRow(ctx, self, data, flags.scripts)
+	if err != nil {
+		return rows, err
+	}
+	return append(rows, scripts), nil
 }

@@ -300,7 +300,7 @@ func (c *callers) ramp(ctx context.Context, rates []int) ([]benchRow, error) {
 	defer end.Close()
 	best := benchRow{name: "new calls, none failed", note: "no rate without a failure"}
 	for _, rate := range rates {
-		n := rate * 3 / 2
+		n := rate // in one second
 		cpu, err := c.cpu()
 		if err != nil {
 			return nil, err
@@ -321,7 +321,7 @@ func (c *callers) ramp(ctx context.Context, rates []int) ([]benchRow, error) {
 			best.note += fmt.Sprintf("; at %d/s%s", rate, failures(failed, n)[1:])
 			break
 		}
-		if took > 1650*time.Millisecond {
+		if took > 1100*time.Millisecond {
 			best.note += fmt.Sprintf("; the callers could not start %d/s", rate)
 			break
 		}

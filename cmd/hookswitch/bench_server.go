@@ -28,23 +28,20 @@ const (
 	changedTone = 1600
 )
 
-// A benchServer is the hookswitch that is measured: this very program, as a
-// child, with nothing but loopback and a data folder of its own.
+// A benchServer is the hookswitch that is measured: a child process with
+// nothing but loopback and a data folder of its own.
 type benchServer struct {
 	uri    string
+	addr   netip.AddrPort
 	pid    int
 	stop   context.CancelFunc
 	waited chan error // how the child ended
 	said   *lastWords
 }
 
-// startServer starts a server whose calls run the document at flow, and
-// returns when it answers.
-func startServer(ctx context.Context, flow, data string) (*benchServer, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
+// startServer starts program as a server whose calls run the document at
+// flow, and returns when it answers.
+func startServer(ctx context.Context, program, flow, data string) (*benchServer, error) {
 	addr, err := privateAddress()
 	if err != nil {
 		return nil, err
@@ -56,7 +53,7 @@ func startServer(ctx context.Context, flow, data string) (*benchServer, error) {
 	}
 	running, stop := context.WithCancel(ctx)
 	said := new(lastWords)
-	child := exec.CommandContext(running, self, "serve", "--config", config, "--sip", addr.String(), "--rtp", "10000-40000", "--data", data, flow)
+	child := exec.CommandContext(running, program, "serve", "--config", config, "--sip", addr.String(), "--rtp", "10000-40000", "--data", data, flow)
 	child.Stdout, child.Stderr = said, said
 	child.Cancel = func() error { return child.Process.Signal(os.Interrupt) } // SIGTERM would let calls finish
 	child.WaitDelay = 5 * time.Second
@@ -65,7 +62,7 @@ func startServer(ctx context.Context, flow, data string) (*benchServer, error) {
 		stop()
 		return nil, err
 	}
-	s := &benchServer{uri: "sip:bench@" + addr.String(), pid: child.Process.Pid, stop: stop, waited: make(chan error, 1), said: said}
+	s := &benchServer{uri: "sip:bench@" + addr.String(), addr: addr, pid: child.Process.Pid, stop: stop, waited: make(chan error, 1), said: said}
 	go func() { s.waited <- child.Wait() }()
 	if err := s.ready(ctx); err != nil {
 		s.Stop()
@@ -99,10 +96,16 @@ func (s *benchServer) ready(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the server and waits for it.
-func (s *benchServer) Stop() {
+// Stop ends the server, waits for it, and returns how it ended when that was
+// not well.
+func (s *benchServer) Stop() error {
 	s.stop()
-	<-s.waited
+	err := <-s.waited
+	s.waited <- err // whoever stops it again learns the same
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // privateAddress is an address of the loopback net that is this process's
@@ -205,12 +208,12 @@ func (l *lastWords) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.end = append(l.end, b...)
-	l.end = l.end[max(0, len(l.end)-2048):]
+	l.end = l.end[max(0, len(l.end)-1<<20):]
 	return len(b), nil
 }
 
 func (l *lastWords) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return string(l.end)
+	return string(l.end[max(0, len(l.end)-2048):])
 }

@@ -243,7 +243,7 @@ func TestBenchRampStopsAtAFailure(t *testing.T) {
 	if got := rows[0].figures[0].value; got != 4 {
 		t.Errorf("got %v calls a second, want 4", got)
 	}
-	if want := "at 20/s 3 of 30 failed: 486 Busy Here to INVITE"; !strings.Contains(rows[0].note, want) {
+	if want := "at 20/s 2 of 20 failed: 486 Busy Here to INVITE"; !strings.Contains(rows[0].note, want) {
 		t.Errorf("note %q does not say %q", rows[0].note, want)
 	}
 }
