@@ -236,14 +236,15 @@ func TestRealWebhooks(t *testing.T) {
 // A server that never answers is given up in real time by -timeout, and the
 // scripts after it are played.
 func TestAServerThatHangs(t *testing.T) {
+	t.Parallel() // it waits in real time
 	s := realServer(t)
 	dir := scriptDir(t, map[string]string{
 		"a.txtar": "0s call /hangs\n", "b.txtar": "0s call http://127.0.0.1:1/nobody\n",
 		"c.txtar": helloScript + "-- want --\n" + helloTrace,
 		"d.txtar": "0s call " + s.URL + "/hangs#tt=300\n",
 	})
-	code, out, _ := runTest(dir, "-server", s.URL, "-timeout", "3s", dir)
-	if code != 1 || !strings.Contains(out, "FAIL  a.txtar\n      the call had not ended after 3s of real time") {
+	code, out, _ := runTest(dir, "-server", s.URL, "-timeout", "5s", dir)
+	if code != 1 || !strings.Contains(out, "FAIL  a.txtar\n      the call had not ended after 5s of real time") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 	if !strings.Contains(out, "connection refused") || !strings.Contains(out, "ok    c.txtar\n") ||
