@@ -180,6 +180,8 @@ type program struct {
 	calls     *runtime.Server
 	pacer     *media.Pacer
 	sip       *sip.Server
+	calling   context.Context // of all calls
+	hangUp    context.CancelFunc
 	stop      context.CancelFunc // of the callbacks' delivery
 	delivered chan error
 }
@@ -232,6 +234,7 @@ func start(ctx context.Context, cfg *Config, flow, dialect string, log *slog.Log
 		return p, err
 	}
 	p.pacer = media.NewPacer(media.PacerConfig{})
+	p.calling, p.hangUp = context.WithCancel(context.WithoutCancel(ctx))
 	var codecs []string
 	for _, c := range cfg.Media.Codecs {
 		codecs = append(codecs, strings.ToUpper(c))
@@ -311,8 +314,10 @@ func listenIP(listen []string) netip.Addr {
 	return netip.IPv4Unspecified()
 }
 
-// answer takes one call from its INVITE to its end.
-func (p *program) answer(ctx context.Context, leg *sip.Leg) {
+// answer takes one call from its INVITE to its end. The runtime watches the leg
+// itself, so the call's context is the program's and not the leg's.
+func (p *program) answer(_ context.Context, leg *sip.Leg) {
+	ctx := p.calling
 	inv := leg.Invite()
 	to := inv.RequestURI
 	if to.User == "" {
@@ -494,6 +499,9 @@ func (p *program) drain(ctx context.Context) {
 // close ends all calls and then every part, in the order of the sound's way.
 func (p *program) close() error {
 	var errs []error
+	if p.hangUp != nil {
+		p.hangUp()
+	}
 	if p.sip != nil {
 		errs = append(errs, p.sip.Close())
 	}
