@@ -11,7 +11,10 @@ RUN apt-get update && apt-get install -y --no-install-recommends flite ca-certif
 COPY --from=build /hookswitch /usr/local/bin/hookswitch
 USER hookswitch
 VOLUME /data
-# 5060 is SIP, 10000-10200 RTP. With --network host no port needs to be named.
-EXPOSE 5060/udp 5060/tcp 10000-10200/udp
+# Run it with --network host, so that the addresses it tells callers are true,
+# and say who may call:
+#   docker run --network host -v hookswitch:/data hookswitch \
+#     serve --data /data --sip 0.0.0.0:5060 --allow 192.168.1.0/24
+EXPOSE 5060/udp 5060/tcp 10000-20000/udp
 ENTRYPOINT ["hookswitch"]
-CMD ["serve", "--data", "/data", "--sip", "0.0.0.0:5060", "--rtp", "10000-10200"]
+CMD ["serve", "--data", "/data"]

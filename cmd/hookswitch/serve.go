@@ -41,7 +41,10 @@ routes of the configuration count, and without those the built-in demo answers.
   hookswitch serve http://127.0.0.1:3000/voice your web server decides
   hookswitch serve --config hookswitch.yaml    everything else
 
-Only this machine can call until sip.acl in the configuration names others.
+Only this machine can call until --allow or the configuration names others:
+
+  hookswitch serve --sip 0.0.0.0:5060 --allow 192.168.1.0/24
+
 Ctrl-C hangs up all calls and ends; SIGTERM lets them finish first (at most
 half a minute).
 
@@ -54,19 +57,23 @@ const drainFor = 30 * time.Second
 func serve(args []string, out, errOut io.Writer) int {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
 	fs.SetOutput(errOut)
-	fs.Usage = func() { fmt.Fprint(errOut, serveUsage); fs.PrintDefaults() }
+	fs.Usage = func() {} // an error says enough; --help prints it below
 	configPath := fs.String("config", "", "configuration `file` (default hookswitch.yaml, if there is one)")
 	sipAddr := fs.String("sip", "", "`host:port` to listen on, UDP and TCP (sip.listen; default 127.0.0.1:5060)")
+	allow := fs.String("allow", "", "who may call: `addresses` or networks with commas between them (sip.acl; default this machine)")
 	rtpPorts := fs.String("rtp", "", "`first-last` UDP port of the sound (media.rtp_ports; default 10000-20000)")
 	data := fs.String("data", "", "`folder` for records, account and cache (data; default hookswitch-data)")
 	dialect := fs.String("dialect", "", "telnyx or twilio: defaults, parameters and signature (default: the account's, telnyx)")
 	verbose := fs.Bool("verbose", false, "log each step of each call")
 	flow, err := parseWithOperand(fs, args)
 	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(out, serveUsage)
+		fs.SetOutput(out)
+		fs.PrintDefaults()
 		return 0
 	}
 	if err != nil {
-		fmt.Fprintln(errOut, "hookswitch serve:", err)
+		fmt.Fprintln(errOut, "hookswitch serve:", err, "(--help shows what there is)")
 		return 2
 	}
 	cfg, slips := serveConfig(*configPath)
@@ -76,7 +83,7 @@ func serve(args []string, out, errOut io.Writer) int {
 	if cfg == nil {
 		return 1
 	}
-	if err := override(cfg, *sipAddr, *rtpPorts, *data, *dialect); err != nil {
+	if err := override(cfg, *sipAddr, *allow, *rtpPorts, *data, *dialect); err != nil {
 		fmt.Fprintln(errOut, "hookswitch serve:", err)
 		return 2
 	}
@@ -139,12 +146,22 @@ func serveConfig(path string) (*Config, texml.Errors) {
 }
 
 // override puts the values of flags in the place of those of the file.
-func override(cfg *Config, sipAddr, rtpPorts, data, dialect string) error {
+func override(cfg *Config, sipAddr, allow, rtpPorts, data, dialect string) error {
 	if sipAddr != "" {
 		if _, _, err := net.SplitHostPort(sipAddr); err != nil {
 			return fmt.Errorf("--sip %s is not host:port", sipAddr)
 		}
 		cfg.SIP.Listen = []string{"udp://" + sipAddr, "tcp://" + sipAddr}
+	}
+	if allow != "" {
+		cfg.SIP.ACL = nil
+		for _, text := range strings.Split(allow, ",") {
+			network, err := parseNetwork(strings.TrimSpace(text))
+			if err != nil {
+				return fmt.Errorf("--allow %s is neither an address nor a network such as 192.168.1.0/24", text)
+			}
+			cfg.SIP.ACL = append(cfg.SIP.ACL, network)
+		}
 	}
 	if rtpPorts != "" {
 		if err := cfg.Media.RTPPorts.UnmarshalText([]byte(rtpPorts)); err != nil {
@@ -160,6 +177,14 @@ func override(cfg *Config, sipAddr, rtpPorts, data, dialect string) error {
 		}
 	}
 	return nil
+}
+
+// parseNetwork reads a network, or an address as the network of it alone.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		return ip.Prefix(ip.BitLen())
+	}
+	return netip.ParsePrefix(text)
 }
 
 // program is a running server with all its parts.
@@ -446,9 +471,9 @@ func (p *program) greet(out io.Writer) {
 			where = net.JoinHostPort("127.0.0.1", port)
 		}
 	}
-	who := "this machine only; sip.acl names others"
+	who := "this machine only; --allow names others"
 	if len(p.cfg.SIP.ACL) > 0 {
-		who = fmt.Sprint(p.cfg.SIP.ACL)
+		who = strings.Trim(fmt.Sprint(p.cfg.SIP.ACL), "[]")
 	}
 	hear := "what your document says"
 	if p.shown == "the built-in demo" {
