@@ -56,8 +56,7 @@ const drainFor = 30 * time.Second
 // serve is the command: it answers calls until it is told to stop.
 func serve(args []string, out, errOut io.Writer) int {
 	fs := flag.NewFlagSet("serve", flag.ContinueOnError)
-	fs.SetOutput(errOut)
-	fs.Usage = func() {} // an error says enough; --help prints it below
+	fs.SetOutput(io.Discard) // errors are printed once, help below
 	configPath := fs.String("config", "", "configuration `file` (default hookswitch.yaml, if there is one)")
 	sipAddr := fs.String("sip", "", "`host:port` to listen on, UDP and TCP (sip.listen; default 127.0.0.1:5060)")
 	allow := fs.String("allow", "", "who may call: `addresses` or networks with commas between them (sip.acl; default this machine)")
