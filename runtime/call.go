@@ -90,6 +90,9 @@ func (c *call) begin(ctx context.Context) {
 // what the documents ended with; ctx is over or not.
 func (c *call) finish(ctx context.Context, err error) {
 	ended := context.Cause(ctx)
+	if ended == nil && errors.Is(err, ErrHungUp) {
+		ended = ErrHungUp
+	}
 	c.rec.HangupCause, c.rec.HangupSource = "normal_clearing", "callee"
 	switch {
 	case errors.Is(ended, ErrHungUp):

@@ -2,7 +2,7 @@ package runtime
 
 import (
 	"context"
-	"math/rand/v2"
+	"hash/fnv"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -112,7 +112,7 @@ func (s *Server) deliver(ctx context.Context, cb Callback, sign Signer) {
 		return
 	}
 	wait := min(firstRetry<<min(cb.Attempts, 20), longestWait)
-	wait += time.Duration(rand.Int64N(int64(wait / 10)))
+	wait += jitter(cb, wait/10)
 	s.settle(s.Store.Retry(ctx, cb.ID, cb.Attempts+1, time.Now().Add(wait)), cb)
 }
 
@@ -120,4 +120,12 @@ func (s *Server) settle(err error, cb Callback) {
 	if err != nil {
 		s.Log.Error("a callback's outcome could not be stored; it may be sent twice", "call", cb.CallSID, "error", err)
 	}
+}
+
+// jitter spreads what failed together over d. It is the same for the same try
+// of a callback, so that a call script is the same each time.
+func jitter(cb Callback, d time.Duration) time.Duration {
+	h := fnv.New64a()
+	h.Write([]byte(cb.Token + strconv.Itoa(cb.Attempts)))
+	return time.Duration(h.Sum64() % uint64(d))
 }

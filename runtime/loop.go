@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html"
 	"mime"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/runtime/webhook"
 	"github.com/hookswitch/hookswitch/texml"
 	"github.com/hookswitch/hookswitch/verbs"
@@ -62,6 +64,9 @@ func (c *call) run(ctx context.Context) error {
 		}
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
+		}
+		if errors.Is(err, media.ErrClosed) { // the sound ended before the news of the hang-up came
+			return ErrHungUp
 		}
 		c.fail(err)
 		if c.set.Fallback.URL == "" || fellBack {

@@ -48,6 +48,7 @@ func (g gather) Run(ctx context.Context, call Call) (Next, error) {
 			}
 			if g.BargeIn {
 				hush()
+				prompts.Wait()
 			}
 			if g.take(&in, key) {
 				keys = nil // nothing more counts
