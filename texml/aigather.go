@@ -100,8 +100,8 @@ func (g *AIGather) assistant(e *element) {
 // json gives the text of e, or "" and a slip if it is no JSON object.
 func (e *element) json() string {
 	text := e.content()
-	if strings.Contains(text, "{{") && !json.Valid([]byte(text)) {
-		return text // a template, filled in later
+	if templated(text) && !json.Valid([]byte(text)) {
+		return text
 	}
 	if !strings.HasPrefix(text, "{") || !json.Valid([]byte(text)) {
 		e.slip(Warning, 0, "the text of <"+e.name+"> is no JSON object", "write {…} in JSON, inside <![CDATA[…]]>", "")

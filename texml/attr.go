@@ -45,8 +45,8 @@ func (a attr) written() bool { return a.index >= 0 }
 
 // bad reports a value that is not used as written.
 func (a attr) bad(why, fix string) {
-	if strings.Contains(a.value, "{{") {
-		return // a template, filled in later
+	if templated(a.value) {
+		return
 	}
 	code := "a warning"
 	if a.code != 0 {
@@ -86,7 +86,7 @@ func (a attr) url() string {
 		return ""
 	}
 	u := strings.TrimSpace(a.value)
-	if why := badURL(u); why != "" && !strings.Contains(u, "{{") {
+	if why := badURL(u); why != "" {
 		if a.code == 0 {
 			a.code = 11100
 		}
@@ -98,8 +98,11 @@ func (a attr) url() string {
 
 const howToURL = "write it as in https://example.com/next?x=a%20b"
 
-// badURL says why u cannot be a URL; "" if it can.
+// badURL says why u cannot be a URL; "" if it can, or is a template of one.
 func badURL(u string) string {
+	if templated(u) {
+		return ""
+	}
 	for i := 0; i < len(u); i++ {
 		if u[i] <= ' ' || u[i] == 0x7f {
 			return "has a blank inside"

@@ -29,7 +29,7 @@ func Check(source string, body []byte, d Dialect) Errors {
 		p.reach(doc.Verbs)
 	}
 	p.slips = append(found, p.slips...)
-	if strings.Contains(p.src, "{{") {
+	if templated(p.src) {
 		if _, err := parseTemplate(p.src); err != nil {
 			err.Source = source
 			p.slips = append(p.slips, err)
@@ -44,7 +44,7 @@ func (p *parse) reach(verbs []Node) {
 	for i := 0; i < len(verbs)-1; i++ {
 		n, next := verbs[i], verbs[i+1]
 		why, level := p.leaves(n)
-		if why == "" {
+		if why == "" || otherBranch(p.src[p.offset(n.At()):p.offset(next.At())]) {
 			continue
 		}
 		msg := fmt.Sprintf("<%s> never runs, because <%s> on line %d %s", next.Name(), n.Name(), n.At().Line, why)
@@ -56,6 +56,33 @@ func (p *parse) reach(verbs []Node) {
 		p.slips = append(p.slips, &Error{Source: p.source, Pos: next.At(), Level: level, Msg: msg, Fix: fix})
 		if level == Warning {
 			return
+		}
+	}
+}
+
+// otherBranch reports whether text closes a template section that was open
+// before it, or goes on with another case of one: what stands behind it may
+// then run without what stands before it.
+func otherBranch(text string) bool {
+	depth := 0
+	for {
+		_, rest, ok := strings.Cut(text, "{{")
+		if !ok {
+			return false
+		}
+		tag, rest, _ := strings.Cut(rest, "}}")
+		text = rest
+		switch tag = strings.TrimSpace(tag); {
+		case strings.HasPrefix(tag, "/"):
+			depth--
+		case depth == 0 && (tag == "else" || strings.HasPrefix(tag, "#else")):
+			return true
+		case strings.HasPrefix(tag, "#else"): // of a section inside text
+		case strings.HasPrefix(tag, "#"), strings.HasPrefix(tag, "^"):
+			depth++
+		}
+		if depth < 0 {
+			return true
 		}
 	}
 }

@@ -97,7 +97,10 @@ func (d *Dial) nouns(e *element) {
 	at := e.text
 	text := e.content()
 	d.Nouns = e.nodes(13215, "Number", "Sip", "Client", "Conference", "Queue", "Sim", "Application", "WhatsApp")
-	if text != "" {
+	switch { // cases of a template have each their own nouns
+	case templated(text) && len(d.Nouns) > 0:
+		return
+	case text != "":
 		target := &element{Element: e.Element, p: e.p, name: e.name, pos: e.p.at(at), start: at}
 		if len(d.Nouns) > 0 {
 			target.slip(Warning, 13215, "<Dial> has both text and nouns; the text is not called", "put it into <Number> or <Sip>", ignored)
@@ -175,7 +178,7 @@ func (e *element) phoneNumber(text string) (string, bool) {
 	}, text)
 	wrong := strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune("+0123456789*# ().-/\u00a0", r) })
 	switch {
-	case strings.Contains(text, "{{"):
+	case templated(text):
 		return text, true
 	case wrong || number == "" || number == "+" || strings.LastIndexByte(number, '+') > 0:
 		e.slip(Warning, 13223, "<"+e.name+"> has "+quoted(text)+", which is no phone number, and does not call it", "write it as +14155550100, or a SIP address as sip:name@host", "Twilio logs 13223")
@@ -189,7 +192,7 @@ func (e *element) phoneNumber(text string) (string, bool) {
 
 // sipURI reports whether text can be called, and what is wrong if not.
 func (e *element) sipURI(text string) bool {
-	if strings.Contains(text, "{{") {
+	if templated(text) {
 		return true
 	}
 	code, msg, fix := 13243, "", "write sip:name@host"

@@ -39,13 +39,22 @@ func (e *element) content() string {
 		return ""
 	}
 	e.text = -1
-	var s string
+	return strings.TrimSpace(e.chars())
+}
+
+// chars gives the text inside e as written.
+func (e *element) chars() string {
+	var whole strings.Builder
 	for _, t := range e.Child {
-		if c, ok := t.(*etree.CharData); ok {
-			s += c.Data
+		c, ok := t.(*etree.CharData)
+		if ok && len(e.Child) == 1 {
+			return c.Data
+		}
+		if ok {
+			whole.WriteString(c.Data)
 		}
 	}
-	return strings.TrimSpace(s)
+	return whole.String()
 }
 
 // noText reports text where none can stand.
@@ -54,7 +63,7 @@ func (e *element) noText(fix string) {
 		return
 	}
 	at := e.text
-	if text := e.content(); !strings.Contains(text, "{{") {
+	if text := e.content(); !templated(text) {
 		e.p.slip(at, Warning, 12200, "text inside <"+e.name+"> means nothing: "+quoted(text), fix, ignored)
 	}
 }

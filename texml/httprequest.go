@@ -82,15 +82,18 @@ func (h *HTTPRequest) response(e *element) {
 		c.with(func(e *element) {
 			switch e.name {
 			case "Type":
-				if h.Type = e.content(); !equalFold(h.Type, "JSON") {
+				if h.Type = e.content(); !equalFold(h.Type, "JSON") && !templated(h.Type) {
 					e.slip(Warning, 0, "the answer cannot be read as "+quoted(h.Type)+"; JSON is used", "write JSON", "")
 				}
 				h.Type = "JSON"
 			case "StatusCode":
-				code, err := strconv.Atoi(e.content())
+				text := e.content()
+				code, err := strconv.Atoi(text)
 				if err != nil || code < 100 || code > 599 {
-					e.slip(Warning, 0, "this is no status code; 200 is used", "write a number such as 200", "")
 					code = 200
+					if !templated(text) {
+						e.slip(Warning, 0, "this is no status code; 200 is used", "write a number such as 200", "")
+					}
 				}
 				h.StatusCode = code
 			case "Content":

@@ -29,6 +29,8 @@ func queue(e *element) Node {
 // queueName reports a name that is not 1 to 64 characters long.
 func queueName(e *element, name string, short, long int) (string, bool) {
 	switch n := len([]rune(name)); {
+	case templated(name):
+		return name, true
 	case n == 0:
 		e.slip(Warning, short, "<"+e.name+"> has no queue name and is skipped", "put the name of the queue inside", "Twilio logs "+strconv.Itoa(short))
 	case n > 64:

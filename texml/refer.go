@@ -9,12 +9,12 @@ type Refer struct {
 
 func refer(e *element) Node {
 	r := &Refer{base: e.base(), Action: e.attr("action", 0).url(), Method: e.attr("method", 0).method("POST")}
-	count := 0
+	count, cases := 0, templated(e.chars())
 	for c := e.kids(); c != nil; c = c.next {
 		if !c.allowed(0, "Sip") {
 			continue
 		}
-		if count++; count > 1 {
+		if count++; count > 1 && !cases {
 			c.slip(Warning, 12200, "<Refer> has more than one <Sip>; the first is used", "remove the others", ignored)
 		}
 		c.with(func(e *element) {

@@ -256,6 +256,12 @@ func (p *parse) at(off int) Pos {
 	return Pos{line, off - p.lines[line-1] + 1}
 }
 
+// offset is the reverse of at.
+func (p *parse) offset(at Pos) int {
+	p.at(0) // makes the lines
+	return p.lines[at.Line-1] + at.Col - 1
+}
+
 // attrAt gives the offset of attribute i in its start tag.
 func (p *parse) attrAt(e *element, i int) int {
 	off := e.start + 1 + len(e.name)

@@ -147,7 +147,7 @@ func (m *mark) check(e *element) {
 				fix = "write xml:lang"
 			}
 			e.p.slip(e.p.attrAt(e, i), Warning, 12200, "<"+e.name+"> has no attribute "+quoted(name), fix, ignored)
-		case !valid.has(a.Value) && !strings.Contains(a.Value, "{{"):
+		case !valid.has(a.Value) && !templated(a.Value):
 			e.p.slip(e.p.attrAt(e, i), Warning, 12200, name+"="+quoted(a.Value)+" of <"+e.name+"> is no value it has, and has no effect", valid.fix(a.Value), ignored)
 		}
 	}

@@ -13,6 +13,10 @@ const (
 	maxSteps    = 100_000 // rounds of all lists
 )
 
+// templated reports whether text is yet to be filled in, so that nothing can be
+// said about it.
+func templated(text string) bool { return strings.Contains(text, "{{") }
+
 // Render fills in a Mustache template as TeXML has them:
 //
 //	{{Name}}                                   a parameter; empty if there is none
@@ -34,7 +38,7 @@ const (
 // be nil.
 func Render(template []byte, vars url.Values, secret func(name string) (string, bool)) ([]byte, error) {
 	src := string(template)
-	if !strings.Contains(src, "{{") {
+	if !templated(src) {
 		return template, nil
 	}
 	parts, bad := parseTemplate(src)
