@@ -56,7 +56,7 @@ func startServer(ctx context.Context, program, flow, data string) (*benchServer,
 	child := exec.CommandContext(running, program, "serve", "--config", config, "--sip", addr.String(), "--rtp", "10000-40000", "--data", data, flow)
 	child.Stdout, child.Stderr = said, said
 	child.Cancel = func() error { return child.Process.Signal(os.Interrupt) } // SIGTERM would let calls finish
-	child.WaitDelay = 5 * time.Second
+	child.WaitDelay = 10 * time.Second                                        // calls whose other side is gone take it five
 	child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := child.Start(); err != nil {
 		stop()
