@@ -69,6 +69,7 @@ func (c *callers) light(ctx context.Context, seconds int) ([]benchRow, error) {
 		times.packet = append(times.packet, t.packet...)
 		times.sound = append(times.sound, t.sound...)
 		times.key = append(times.key, t.key...)
+		times.pressed += t.pressed
 		return err
 	})
 	if len(times.setup) == 0 {
@@ -78,13 +79,16 @@ func (c *callers) light(ctx context.Context, seconds int) ([]benchRow, error) {
 		{"setup: INVITE to 200", spread(times.setup), fmt.Sprintf("%d calls at %d/s, each with a request to a webhook%s", n, perSecond, failures(failed, n))},
 		{"ACK to first RTP", spread(times.packet), "below 0: before the ACK"},
 		{"ACK to first sound", spread(times.sound), "the first frame that is not silence"},
-		{"key to other tone", spread(times.key), fmt.Sprintf("%d keys, from their first packet, with a request to a webhook each", len(times.key))},
+		{"key to other tone", spread(times.key), fmt.Sprintf("%d of %d keys, from their first packet, each with a request to a webhook", len(times.key), times.pressed)},
 	}, nil
 }
 
 // callTimes are what one call measured, or many: none where it did not come
 // to it.
-type callTimes struct{ setup, packet, sound, key []time.Duration }
+type callTimes struct {
+	setup, packet, sound, key []time.Duration
+	pressed                   int // keys, whether or not the tone changed
+}
 
 func spread(all []time.Duration) []figure {
 	if len(all) == 0 {
@@ -128,12 +132,11 @@ func (c *callers) oneCall(ctx context.Context) (t callTimes, err error) {
 		return t, err
 	}
 	end.Press('1')
-	at, err = within(ctx, time.Second, changed, "the tone did not change at a key")
-	if err != nil {
-		return t, err
+	t.pressed++
+	if at, err = within(ctx, time.Second, changed, ""); err == nil {
+		t.key = append(t.key, at.Sub(end.Pressed()))
 	}
-	t.key = append(t.key, at.Sub(end.Pressed()))
-	return t, nil
+	return t, nil // another server's flow may not care for keys
 }
 
 // listen is how loud a frame is, in dBFS, and how much of it is the tone

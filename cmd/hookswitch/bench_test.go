@@ -202,7 +202,7 @@ func TestBenchLightLoad(t *testing.T) {
 	if want := "5 of 50 failed: 486 Busy Here to INVITE"; !strings.Contains(rows[0].note, want) {
 		t.Errorf("note %q does not say %q", rows[0].note, want)
 	}
-	if want := "45 keys, "; !strings.HasPrefix(rows[3].note, want) {
+	if want := "45 of 45 keys, "; !strings.HasPrefix(rows[3].note, want) {
 		t.Errorf("note %q does not begin with %q", rows[3].note, want)
 	}
 	for _, r := range rows {
