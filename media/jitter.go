@@ -159,6 +159,15 @@ func (j *jitterBuffer) pull(f pcm.Frame) {
 	}
 }
 
+// recode decodes with f from now on. What has come in the old coding and is not
+// decoded yet is lost.
+func (j *jitterBuffer) recode(f func(dst []int16, src []byte)) {
+	j.decode = f
+	for i := range j.ring {
+		j.ring[i].full = false
+	}
+}
+
 // front is the packet with the lowest sequence number that is still to be
 // decoded, nil without one.
 func (j *jitterBuffer) front() *packet {

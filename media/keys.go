@@ -16,10 +16,11 @@ const samePress = 100 * time.Millisecond
 // presses more before a reader is scheduled; further ones are dropped.
 const keyQueue = 64
 
-// Key is one key pressed by the caller.
-type Key struct {
-	Digit rune // 0-9 * # A-D
-	At    time.Time
+// press is one key pressed by the caller.
+type press struct {
+	digit rune
+	at    time.Time
+	way   keyWay
 }
 
 // keyWay is how a key came.
@@ -30,18 +31,18 @@ const (
 	byPress               // SIP INFO
 )
 
-// Keys returns a channel of the keys pressed from now on. It is closed soon
-// after ctx is done. A key is on it before the call to Receive or Press that
+// Keys returns a channel of the keys pressed from now on: 0-9 * # A-D. It is
+// closed soon after ctx is done. A key is on it before the call to Receive or Press that
 // brought it returns, at the first packet of its event.
-func (s *Stream) Keys(ctx context.Context) <-chan Key {
-	c := make(chan Key, keyQueue)
+func (s *Stream) Keys(ctx context.Context) <-chan rune {
+	c := make(chan rune, keyQueue)
 	s.mu.Lock()
 	s.keys = append(s.keys, c)
 	s.mu.Unlock()
 	context.AfterFunc(ctx, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.keys = slices.DeleteFunc(s.keys, func(k chan Key) bool { return k == c })
+		s.keys = slices.DeleteFunc(s.keys, func(k chan rune) bool { return k == c })
 		close(c)
 	})
 	return c
@@ -63,15 +64,15 @@ func (s *Stream) Press(digit rune) {
 
 // pressed hands a key to all who listen. s.mu is held.
 func (s *Stream) pressed(digit rune, way keyWay) {
-	k := Key{digit, time.Now()}
-	if s.lastKey.Digit == digit && s.lastWay != way && k.At.Sub(s.lastKey.At) <= samePress {
-		s.lastKey.Digit = 0 // the pair is complete
+	now := time.Now()
+	if s.last.digit == digit && s.last.way != way && now.Sub(s.last.at) <= samePress {
+		s.last.digit = 0 // the pair is complete
 		return
 	}
-	s.lastKey, s.lastWay = k, way
+	s.last = press{digit, now, way}
 	for _, c := range s.keys {
 		select {
-		case c <- k:
+		case c <- digit:
 		default:
 		}
 	}

@@ -9,15 +9,25 @@ const latchAfter = 4
 // the address in the SDP may send, and, where that one is private and so seen
 // through a NAT, the address the signalling came from. Until the lock any port
 // of such an address is heard; four packets in a row from one of them lock the
-// stream to it, until the call is negotiated anew.
+// stream to it, until the call is negotiated anew. The lock follows a source
+// that a NAT has given another port: the same address and SSRC, numbers that go
+// on, and four packets in a row with none from the old port between them.
 type latch struct {
 	sdp        netip.Addr
 	signalling netip.Addr // invalid when it may not send
 	locked     bool
-	at         netip.AddrPort // where the last packets in a row came from
-	ssrc       uint32
+	at         netip.AddrPort // the source heard last; once locked the only one
+	ssrc       uint32         // of the last packet from there
 	seq        uint16
-	run        int
+	row        row
+}
+
+// row is a run of packets from one source whose numbers follow each other.
+type row struct {
+	from netip.AddrPort
+	ssrc uint32
+	seq  uint16
+	n    int
 }
 
 func newLatch(remote netip.AddrPort, signalling netip.Addr) latch {
@@ -39,19 +49,24 @@ func (l *latch) allows(a netip.Addr) bool {
 // accept reports whether the packet is the peer's, and whether it was the one
 // that locked the stream to its source.
 func (l *latch) accept(from netip.AddrPort, ssrc uint32, seq uint16) (ok, locks bool) {
-	if l.locked {
-		return from == l.at, false
-	}
 	if !l.allows(from.Addr()) {
 		return false, false
 	}
-	if from != l.at || ssrc != l.ssrc || seq != l.seq+1 {
-		l.run = 0
+	moved := l.locked && from != l.at
+	if moved && (ssrc != l.ssrc || seq-l.seq > maxDropout) {
+		return false, false
 	}
+	if r := l.row; from != r.from || ssrc != r.ssrc || seq != r.seq+1 {
+		l.row.n = 0
+	}
+	l.row = row{from, ssrc, seq, min(l.row.n+1, latchAfter)}
+	locks = l.row.n == latchAfter && (moved || !l.locked)
+	if moved && !locks {
+		return false, false
+	}
+	l.locked = l.locked || locks
 	l.at, l.ssrc, l.seq = from, ssrc, seq
-	l.run++
-	l.locked = l.run == latchAfter
-	return true, l.locked
+	return true, locks
 }
 
 // behindNAT reports whether the address cannot be the one that packets from

@@ -95,9 +95,10 @@ func (s *Stream) parse(b []byte) (payload []byte, ok bool) {
 // until RTCP comes from another.
 func (s *Stream) follow(from netip.AddrPort) {
 	rtcp := s.report.remote
-	if !s.report.latched && from.Port() < 65535 {
+	if from.Port() < 65535 {
 		rtcp = netip.AddrPortFrom(from.Addr(), from.Port()+1)
 	}
+	s.report.latched = false
 	s.setRemote(from, rtcp)
 }
 

@@ -46,7 +46,6 @@ func TestOnlyThePeerIsHeard(t *testing.T) {
 		{"a stranger before", peer, []sent{{stranger, 50}, {peer, 4}}, 4, 50, peer, true},
 		{"a stranger meanwhile", peer, []sent{{peer, 3}, {stranger, 50}, {peer, 1}}, 4, 50, peer, true},
 		{"a stranger after", peer, []sent{{peer, 4}, {stranger, 50}}, 4, 50, peer, true},
-		{"another port after the lock", peer, []sent{{peer, 4}, {otherPort, 50}}, 4, 50, peer, true},
 		{"the signalling address is no source when the SDP's is public", peer, []sent{{nat, 50}}, 0, 50, peer, false},
 		{"a private address in the SDP, packets from where the SIP comes from", private, []sent{{nat, 4}}, 4, 0, nat, true},
 		{"a private address in the SDP that is right", private, []sent{{private, 4}}, 4, 0, private, true},
@@ -75,6 +74,47 @@ func TestOnlyThePeerIsHeard(t *testing.T) {
 				}
 				if st.Latched != tt.latched {
 					t.Errorf("latched %v, want %v", st.Latched, tt.latched)
+				}
+			})
+		})
+	}
+}
+
+// A NAT that forgets gives the caller another port in the middle of the call.
+// Others at the address, who do not know the numbers, cannot take it over.
+func TestSourceMovesToAnotherPort(t *testing.T) {
+	moved := netip.AddrPortFrom(peer.Addr(), 61000)
+	tests := []struct {
+		name  string
+		from  netip.Addr
+		ssrc  uint32
+		first uint16 // number of the first of four packets, after 1 to 4 from the old port
+		other bool   // a packet from the old port before the fourth
+		to    netip.AddrPort
+	}{
+		{"numbers go on", peer.Addr(), 7, 5, false, moved},
+		{"numbers go on after a loss", peer.Addr(), 7, 20, false, moved},
+		{"the old port still sends", peer.Addr(), 7, 5, true, peer},
+		{"another source", peer.Addr(), 8, 5, false, peer},
+		{"numbers of long ago", peer.Addr(), 7, 1, false, peer},
+		{"numbers far ahead", peer.Addr(), 7, 9000, false, peer},
+		{"another address", stranger.Addr(), 7, 5, false, peer},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inCall(t, func(t *testing.T, s *Stream, l *line) {
+				for i := range uint16(4) {
+					s.Receive(level(1000, 1+i, 160*uint32(1+i), 7), peer)
+				}
+				for i := range uint16(4) {
+					if tt.other && i == 3 {
+						s.Receive(level(1000, 5, 160*5, 7), peer)
+					}
+					n := tt.first + i
+					s.Receive(level(1000, n, 160*uint32(n), tt.ssrc), netip.AddrPortFrom(tt.from, moved.Port()))
+				}
+				if st := s.Stats(); st.Remote != tt.to || l.remote != tt.to || !st.Latched {
+					t.Errorf("we send to %v (wire: %v), latched %v; want %v", st.Remote, l.remote, st.Latched, tt.to)
 				}
 			})
 		})
@@ -282,8 +322,8 @@ func TestWithoutReceiveKeysAreStillHeard(t *testing.T) {
 				t.Errorf("frame %d is %d, want silence", i, v)
 			}
 		}
-		if k := <-keys; k.Digit != '5' {
-			t.Errorf("key %q, want 5", k.Digit)
+		if k := <-keys; k != '5' {
+			t.Errorf("key %q, want 5", k)
 		}
 	})
 }
@@ -297,6 +337,26 @@ func TestCodecChangesMidCall(t *testing.T) {
 		ps := l.packets()
 		if p := ps[len(ps)-1]; p.PayloadType != 8 || p.Payload[0] != 0xd5 {
 			t.Errorf("silence of payload type %d is %#x, want 8 and 0xd5", p.PayloadType, p.Payload[0])
+		}
+	})
+}
+
+// What waits in the jitter buffer must not be decoded by the codec that follows.
+func TestCodecChangeDropsWhatIsBuffered(t *testing.T) {
+	inCall(t, func(t *testing.T, s *Stream, l *line) {
+		var got heardFrames
+		s.Tap(got.tap)
+		for i := range uint16(2) {
+			s.Receive(level(8, i, 160*uint32(i), 7), peer) // 0xfe in mu-law, which A-law reads as loud
+		}
+		c := agreed()
+		c.Codec, c.PayloadType = "PCMA", 8
+		s.Configure(c)
+		time.Sleep(200 * time.Millisecond)
+		for _, v := range got {
+			if v < -8 || v > 8 {
+				t.Fatalf("heard %v", got)
+			}
 		}
 	})
 }

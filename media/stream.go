@@ -55,9 +55,8 @@ type Stream struct {
 	taps  []*tap  // replaced, never changed
 	owed  int     // frames the taps are owed by this tick
 
-	keys    []chan Key
-	lastKey Key
-	lastWay keyWay
+	keys []chan rune
+	last press
 
 	out    rtp.Header // of the next packet
 	latch  latch
@@ -158,7 +157,9 @@ func (s *Stream) Configure(c Config) {
 func (s *Stream) configure(c Config) {
 	old := s.cfg
 	s.cfg, s.codec = c, codecFor(c.Codec)
-	s.buffer.decode = s.codec.decode
+	if c.Codec != old.Codec {
+		s.buffer.recode(s.codec.decode)
+	}
 	s.out.PayloadType = c.PayloadType
 	if c.Remote != old.Remote || c.RemoteRTCP != old.RemoteRTCP || c.Signalling != old.Signalling {
 		s.latch = newLatch(c.Remote, c.Signalling)

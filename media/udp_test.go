@@ -247,8 +247,8 @@ func TestCallOverLoopback(t *testing.T) {
 	if err := two.SendDigits(t.Context(), "7"); err != nil {
 		t.Fatal(err)
 	}
-	if k := <-keys; k.Digit != '7' {
-		t.Errorf("key %q, want 7", k.Digit)
+	if k := <-keys; k != '7' {
+		t.Errorf("key %q, want 7", k)
 	}
 	if st := two.Stats(); st.Foreign != 0 || st.Malformed != 0 || !st.Latched {
 		t.Errorf("foreign %d, malformed %d, latched %v", st.Foreign, st.Malformed, st.Latched)

@@ -27,9 +27,8 @@ type call struct {
 	page     *page // document being run
 	sequence int   // of the next status callback
 	reject   *rejection
-	served   map[string]*webhook.Response // audio a webhook answered with, by URL
 
-	lively atomic.Bool // sound, time or a key came since the last document
+	lively atomic.Bool // the document spoke, listened or waited
 
 	mu     sync.Mutex // guards events: prompts note theirs from their own goroutine
 	events []Event
@@ -52,7 +51,6 @@ func newCall(s *Server, leg Leg, set Setup) *call {
 			From: set.From, To: set.To, Direction: set.Direction,
 			Status: "ringing", SIPCallID: set.SIPCallID, Created: time.Now(),
 		},
-		served: map[string]*webhook.Response{},
 	}
 }
 
@@ -139,22 +137,46 @@ func (c *call) unanswered(ended error) {
 	}
 }
 
-// fail keeps the first error of a call in its record.
+// fail notes what is wrong with a document, and keeps the first such error of a
+// call in its record.
 func (c *call) fail(err error) {
-	code := 0
-	if we, ok := errors.AsType[*webhook.Error](err); ok {
-		code = we.Code
+	es, ok := errors.AsType[texml.Errors](err)
+	if ok {
+		c.slips(es)
+		err = worst(es)
+	} else {
+		c.note("error", err.Error(), "", codeOf(err))
 	}
-	if es, ok := errors.AsType[texml.Errors](err); ok && len(es) > 0 {
-		code = es[0].Code
-	}
-	if le, ok := errors.AsType[*loopError](err); ok {
-		code = le.code
-	}
-	c.note("error", err.Error(), "", code)
 	if c.rec.ErrorMessage == "" {
-		c.rec.ErrorCode, c.rec.ErrorMessage = code, err.Error()
+		c.rec.ErrorCode, c.rec.ErrorMessage = codeOf(err), err.Error()
 	}
+}
+
+// worst is the first slip that makes a document unusable.
+func worst(es texml.Errors) error {
+	for _, e := range es {
+		if e.Level == texml.Fatal {
+			return e
+		}
+	}
+	return es
+}
+
+// codeOf is the platform's code for an error, 0 when it has none.
+func codeOf(err error) int {
+	if es, ok := errors.AsType[texml.Errors](err); ok {
+		err = worst(es)
+	}
+	if e, ok := errors.AsType[*webhook.Error](err); ok {
+		return e.Code
+	}
+	if e, ok := errors.AsType[*texml.Error](err); ok {
+		return e.Code
+	}
+	if e, ok := errors.AsType[*loopError](err); ok {
+		return e.code
+	}
+	return 0
 }
 
 // Answer takes the call (verbs.Call).
@@ -212,12 +234,12 @@ func (c *call) at(n texml.Node) string {
 // Dialect is the dialect of the call's documents (verbs.Call).
 func (c *call) Dialect() texml.Dialect { return c.set.Dialect }
 
-// withoutUser is a URL without user and password.
-func withoutUser(raw string) string {
+// plainURL is a URL without user, password and connection overrides.
+func plainURL(raw string) string {
 	u, err := url.Parse(raw)
-	if err != nil || u.User == nil {
-		return raw
+	if err != nil {
+		return webhook.Redact(raw)
 	}
-	u.User = nil
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
 	return u.String()
 }

@@ -2,14 +2,9 @@ package runtime
 
 import (
 	"container/list"
-	"errors"
-	"iter"
-	"maps"
-	"net/url"
 	"sync"
 
 	"github.com/hookswitch/hookswitch/media/pcm"
-	"github.com/hookswitch/hookswitch/runtime/webhook"
 )
 
 // clips keeps decoded sounds and spoken texts, by their content, up to a number
@@ -63,7 +58,3 @@ func (c *clips) put(k clipKey, clip pcm.Clip) {
 		c.size -= 2 * len(old.clip.Samples)
 	}
 }
-
-func asWebhook(err error) (*webhook.Error, bool) { return errors.AsType[*webhook.Error](err) }
-
-func keys(v url.Values) iter.Seq[string] { return maps.Keys(v) }

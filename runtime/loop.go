@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -28,8 +29,9 @@ const (
 
 // page is a document that is run, and where it came from.
 type page struct {
-	url string // after redirects: what relative URLs start from
-	doc *texml.Document
+	url   string // after redirects: what relative URLs start from
+	doc   *texml.Document
+	sound *webhook.Response // what its one <Play> plays when the webhook answered with sound
 }
 
 // loopError ends a call whose documents lead nowhere.
@@ -45,22 +47,20 @@ const apology = "We are sorry. An application error has occurred. Goodbye."
 
 // run takes the call from its first document to its last. It returns nil or
 // the cause of the end; what went wrong with documents is noted on the way.
+//
+// The fallback stands in for each document that fails, but not for itself, and
+// only once for documents that lead in a circle.
 func (c *call) run(ctx context.Context) error {
-	req := c.set.First
-	fellBack := false
 	var pace pacer
+	req, standIn, circled := c.set.First, false, false
 	for {
-		p, err := c.document(ctx, req, &pace)
+		next, at, err := c.step(ctx, req, &pace, standIn)
 		if err == nil {
-			var next verbs.Next
-			if next, err = c.play(ctx, p); err == nil {
-				if next.Fetch == nil {
-					return nil
-				}
-				if req, err = c.follow(p, next.Fetch); err == nil {
-					continue
-				}
+			if next.URL == "" {
+				return nil
 			}
+			req, standIn = next, false
+			continue
 		}
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
@@ -69,25 +69,52 @@ func (c *call) run(ctx context.Context) error {
 			return ErrHungUp
 		}
 		c.fail(err)
-		if c.set.Fallback.URL == "" || fellBack {
+		if c.set.Fallback.URL == "" || standIn || circled {
 			return c.apologize(ctx)
 		}
-		fellBack = true
-		req = c.fallback(err)
+		_, circled = errors.AsType[*loopError](err)
+		pace.idle = 0
+		req, standIn = c.fallback(err, at), true
 	}
+}
+
+// step runs the document that req asks for and returns the request for the
+// next one; without a URL nothing follows. When it fails, at is the URL to blame.
+func (c *call) step(ctx context.Context, req Request, pace *pacer, standIn bool) (next Request, at string, err error) {
+	if !standIn {
+		if err := pace.next(ctx, c.lively.Swap(false)); err != nil {
+			return Request{}, req.URL, err
+		}
+	}
+	p, err := c.document(ctx, req)
+	if err != nil {
+		return Request{}, req.URL, err
+	}
+	began := time.Now()
+	to, err := c.play(ctx, p)
+	if err != nil || to.Fetch == nil {
+		return Request{}, p.url, err
+	}
+	if time.Since(began) >= time.Second || len(to.Fetch.Form) > 0 {
+		c.lively.Store(true)
+	}
+	next, err = c.follow(p, to.Fetch)
+	return next, p.url, err
 }
 
 // pacer counts documents.
 type pacer struct {
-	total, idle int
-	recent      []time.Time // of the last maxPerSecond documents
+	total  int
+	idle   int         // in a row that did nothing
+	recent []time.Time // of the last maxPerSecond documents
 }
 
 // next waits until the next document may be fetched, or says why it may not.
+// lively tells that the one before it spoke, listened or waited.
 func (p *pacer) next(ctx context.Context, lively bool) error {
 	p.total++
 	p.idle++
-	if n := len(p.recent); n > 0 && (lively || time.Since(p.recent[n-1]) >= time.Second) {
+	if lively {
 		p.idle = 1
 	}
 	switch {
@@ -111,10 +138,7 @@ func (p *pacer) next(ctx context.Context, lively bool) error {
 }
 
 // document fetches and reads the document req asks for.
-func (c *call) document(ctx context.Context, req Request, pace *pacer) (*page, error) {
-	if err := pace.next(ctx, c.lively.Swap(false)); err != nil {
-		return nil, err
-	}
+func (c *call) document(ctx context.Context, req Request) (*page, error) {
 	c.note(method(req.Method), webhook.Redact(req.URL), form(req.Form), 0)
 	params := c.params(req.Form)
 	resp, err := c.s.Web.Do(ctx, webhook.Request{
@@ -129,12 +153,20 @@ func (c *call) document(ctx context.Context, req Request, pace *pacer) (*page, e
 	if err != nil {
 		return nil, err
 	}
-	for _, slip := range p.doc.Slips {
-		if slip.Level == texml.Warning {
-			c.note("warning", slip.Error(), "", slip.Code)
+	c.slips(p.doc.Slips)
+	return p, nil
+}
+
+// slips notes what is wrong with a document.
+func (c *call) slips(es texml.Errors) {
+	for _, e := range es {
+		if e.Context != "" {
+			c.note("document", "", e.Context, 0)
+		}
+		if e.Level != texml.Note {
+			c.note(e.Level.String(), e.Error(), "", e.Code)
 		}
 	}
-	return p, nil
 }
 
 // read makes a document of what a webhook answered with: TeXML as it is, sound
@@ -144,36 +176,32 @@ func (c *call) read(resp *webhook.Response, params url.Values) (*page, error) {
 	if err := resp.Document(); err != nil && (c.set.Dialect == texml.Twilio || len(resp.Body) == 0) {
 		return nil, err
 	}
-	kind, _, _ := mime.ParseMediaType(resp.ContentType)
-	body := resp.Body
+	source := webhook.Redact(resp.URL)
 	wrap := func(verb, text string) []byte {
 		return []byte("<Response><" + verb + ">" + html.EscapeString(text) + "</" + verb + "></Response>")
 	}
+	p := &page{url: resp.URL}
+	body := resp.Body
+	kind, _, _ := mime.ParseMediaType(resp.ContentType)
 	switch {
+	case resp.Status == http.StatusNoContent:
+		body = []byte("<Response/>")
 	case strings.HasPrefix(kind, "audio/"):
-		c.served[resp.URL] = resp
-		body = wrap("Play", resp.URL)
-	case kind == "text/xml", kind == "application/xml", kind == "text/html":
+		p.sound, body = resp, wrap("Play", resp.URL)
 	case kind == "text/plain":
-		if _, err := c.s.documents.Parse(resp.URL, body, c.set.Dialect); err != nil {
+		if _, err := c.s.documents.Parse(source, body, c.set.Dialect); err != nil {
 			body = wrap("Say", string(body))
 		}
-	case len(body) == 0: // an answer without a document is a document without verbs
-		body = []byte("<Response/>")
 	}
+	var err error
 	// Telnyx fills templates in any document; on Twilio only stored ones are.
-	if c.set.Dialect == texml.Telnyx || !strings.HasPrefix(resp.URL, "http") {
-		filled, err := texml.Render(body, params, nil)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", webhook.Redact(resp.URL), err)
+	if c.set.Dialect == texml.Telnyx || !onWeb(resp.URL) {
+		if body, err = texml.Render(body, params, nil); err != nil {
+			return nil, fmt.Errorf("%s:%w", source, err)
 		}
-		body = filled
 	}
-	doc, err := c.s.documents.Parse(webhook.Redact(resp.URL), body, c.set.Dialect)
-	if err != nil {
-		return nil, err
-	}
-	return &page{resp.URL, doc}, nil
+	p.doc, err = c.s.documents.Parse(source, body, c.set.Dialect)
+	return p, err
 }
 
 // play runs the verbs of p until one of them leads elsewhere.
@@ -231,18 +259,14 @@ func resolve(base, ref string) (string, error) {
 	return to.String(), nil
 }
 
-// fallback is the request for the document that stands in for one that failed.
-func (c *call) fallback(err error) Request {
+// fallback is the request for the document that stands in for the one at the URL
+// at, which failed.
+func (c *call) fallback(err error, at string) Request {
+	if we, ok := errors.AsType[*webhook.Error](err); ok && we.URL != "" {
+		at = we.URL
+	}
 	r := c.set.Fallback
-	r.Form = url.Values{"ErrorCode": {strconv.Itoa(c.rec.ErrorCode)}}
-	failed := c.set.First.URL
-	if c.page != nil {
-		failed = c.page.url
-	}
-	if we, ok := asWebhook(err); ok && we.URL != "" {
-		failed = we.URL
-	}
-	r.Form.Set("ErrorUrl", withoutUser(failed))
+	r.Form = url.Values{"ErrorCode": {strconv.Itoa(codeOf(err))}, "ErrorUrl": {plainURL(at)}}
 	return r
 }
 
@@ -264,7 +288,7 @@ func (c *call) apologize(ctx context.Context) error {
 // form is what a verb adds to a request, for the timeline.
 func form(f url.Values) string {
 	var b strings.Builder
-	for i, name := range slices.Sorted(keys(f)) {
+	for i, name := range slices.Sorted(maps.Keys(f)) {
 		if i > 0 {
 			b.WriteByte(' ')
 		}

@@ -45,9 +45,12 @@ func (c *call) params(extra url.Values) url.Values {
 		set("CallingPartyType", callingParty(c.rec.From))
 	}
 	for name, values := range c.set.Headers {
-		if lower := strings.ToLower(name); len(values) > 0 &&
-			(strings.HasPrefix(lower, "x-") || lower == "user-to-user") {
+		switch lower := strings.ToLower(name); {
+		case len(values) == 0:
+		case strings.HasPrefix(lower, "x-"):
 			set("SipHeader_"+name, values[0])
+		case lower == "user-to-user": // RFC 7433 spells it otherwise than Twilio
+			set("SipHeader_User-To-User", values[0])
 		}
 	}
 	for name, values := range extra {

@@ -18,9 +18,24 @@ import (
 	"github.com/hookswitch/hookswitch/verbs"
 )
 
-// Say speaks s once (verbs.Call).
-func (c *call) Say(ctx context.Context, s *texml.Say) error {
+// Voice gives s a voice (verbs.Call).
+func (c *call) Voice(ctx context.Context, s *texml.Say) (verbs.Sound, error) {
 	rate := c.leg.Stream().Rate()
+	clip, err := c.parts(ctx, s, rate)
+	if err == nil && len(clip.Samples) == 0 {
+		err = errNoSound
+	}
+	switch {
+	case err == nil:
+		return func(ctx context.Context) error { return c.sound(ctx, "say", "", strconv.Quote(s.Text()), clip) }, nil
+	case ctx.Err() == nil:
+		c.Warn(s, 13520, "<Say> was skipped: "+err.Error())
+	}
+	return nil, err
+}
+
+// parts speaks the texts of s one after the other, with their pauses.
+func (c *call) parts(ctx context.Context, s *texml.Say, rate int) (pcm.Clip, error) {
 	sound := pcm.Clip{Rate: rate}
 	for _, part := range s.Parts {
 		if part.Text != "" {
@@ -32,18 +47,14 @@ func (c *call) Say(ctx context.Context, s *texml.Say) error {
 				speech.Rate *= part.Rate
 			}
 			clip, err := c.voice(ctx, speech, rate)
-			if cause := context.Cause(ctx); cause != nil {
-				return cause
-			}
 			if err != nil {
-				c.note("warning", c.at(s)+"<Say> was skipped: "+err.Error(), "", 13520)
-				return nil
+				return pcm.Clip{}, err
 			}
 			sound.Samples = append(sound.Samples, clip.Samples...)
 		}
 		sound.Samples = append(sound.Samples, make([]int16, samples(part.Pause, rate))...)
 	}
-	return c.sound(ctx, "say", "", strconv.Quote(s.Text()), sound)
+	return sound, nil
 }
 
 // speak says text in the default voice.
@@ -57,8 +68,10 @@ func (c *call) speak(ctx context.Context, text string) error {
 	return c.sound(ctx, "say", "", strconv.Quote(text), clip)
 }
 
-// errNoVoice is what a server without a voice says of every <Say>.
-var errNoVoice = errors.New("there is no voice on this machine; install flite or espeak-ng and start again")
+var (
+	errNoVoice = errors.New("there is no voice on this machine; install flite or espeak-ng and start again")
+	errNoSound = errors.New("there is nothing to hear in it")
+)
 
 // voice turns one piece of speech into sound at rate, or finds it made.
 func (c *call) voice(ctx context.Context, speech ai.Speech, rate int) (pcm.Clip, error) {
@@ -92,27 +105,27 @@ func (c *call) sound(ctx context.Context, kind, text, private string, clip pcm.C
 }
 
 // Load fetches a sound (verbs.Call).
-func (c *call) Load(ctx context.Context, ref string) (verbs.Sound, error) {
+func (c *call) Load(ctx context.Context, n texml.Node, ref string, code int) (verbs.Sound, error) {
 	clip, at, err := c.load(ctx, ref)
-	if err != nil {
-		if context.Cause(ctx) == nil {
-			code := 13420
-			if we, ok := asWebhook(err); ok {
-				code = we.Code
-			}
-			c.note("error", "sound not played: "+err.Error(), "", code)
+	switch {
+	case err == nil:
+		return func(ctx context.Context) error { return c.sound(ctx, "play", webhook.Redact(at), "", clip) }, nil
+	case ctx.Err() == nil:
+		if we, ok := errors.AsType[*webhook.Error](err); ok {
+			code = we.Code
 		}
-		return nil, err
+		c.note("error", c.at(n)+"sound not played: "+err.Error(), "", code)
 	}
-	return func(ctx context.Context) error { return c.sound(ctx, "play", webhook.Redact(at), "", clip) }, nil
+	return nil, err
 }
 
+// load returns the sound at ref, and where that is.
 func (c *call) load(ctx context.Context, ref string) (clip pcm.Clip, at string, err error) {
 	at, err = resolve(c.page.url, ref)
 	if err != nil {
 		return pcm.Clip{}, ref, &webhook.Error{Code: 11100, URL: ref, Err: err}
 	}
-	resp := c.served[at]
+	resp := c.page.sound
 	if resp == nil {
 		if resp, err = c.s.Web.Media(ctx, at); err != nil {
 			return pcm.Clip{}, at, err
@@ -124,6 +137,9 @@ func (c *call) load(ctx context.Context, ref string) (clip pcm.Clip, at string, 
 		return clip, at, nil
 	}
 	decoded, err := audio.Decode(resp.ContentType, at, resp.Body)
+	if err == nil && len(decoded.Samples) == 0 {
+		err = errNoSound
+	}
 	if err != nil {
 		return pcm.Clip{}, at, fmt.Errorf("%s: %w", webhook.Redact(at), err)
 	}
@@ -166,21 +182,6 @@ func (c *call) Echo(ctx context.Context) error {
 }
 
 // Keys are what the caller presses (verbs.Call).
-func (c *call) Keys(ctx context.Context) <-chan rune {
-	in := c.leg.Stream().Keys(ctx)
-	out := make(chan rune)
-	go func() { // ends with ctx, which closes in
-		defer close(out)
-		for key := range in {
-			c.lively.Store(true)
-			select {
-			case out <- key.Digit:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return out
-}
+func (c *call) Keys(ctx context.Context) <-chan rune { return c.leg.Stream().Keys(ctx) }
 
 func samples(d time.Duration, rate int) int { return int(d * time.Duration(rate) / time.Second) }

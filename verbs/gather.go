@@ -53,7 +53,7 @@ func (g gather) Run(ctx context.Context, call Call) (Next, error) {
 			if g.take(&in, key) {
 				keys = nil // nothing more counts
 				if speaking && !g.BargeIn {
-					break // the prompt is played to its end first
+					continue // the prompt is played to its end first
 				}
 				return g.done(call, in), nil
 			}
@@ -95,17 +95,14 @@ func (g gather) take(in *entry, key rune) bool {
 	return in.over
 }
 
-// prompt plays the nested verbs. All sounds are fetched before the first one
-// plays, so that no pause falls between them.
+// prompt plays the nested verbs. All sounds are fetched before the first verb
+// runs, so that no pause falls between them; one that cannot be had is left
+// out.
 func (g gather) prompt(ctx context.Context, call Call) error {
 	sounds := map[texml.Node]Sound{}
 	for _, n := range g.Prompts {
-		p, ok := n.(*texml.Play)
-		if !ok || p.URL == "" || p.Digits != "" {
-			continue
-		}
-		if sound, err := (play{p}).load(ctx, call); err == nil {
-			sounds[n] = sound
+		if p, ok := n.(*texml.Play); ok {
+			sounds[n], _ = play{p, 13325}.sound(ctx, call)
 		}
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -113,13 +110,10 @@ func (g gather) prompt(ctx context.Context, call Call) error {
 	}
 	for _, n := range g.Prompts {
 		var err error
-		switch n := n.(type) {
-		case *texml.Play:
-			if sound := sounds[n]; sound != nil {
-				err = rounds(ctx, n.Loop, func() error { return sound(ctx) })
-			}
-		default:
+		if p, ok := n.(*texml.Play); !ok {
 			_, err = For(n).Run(ctx, call)
+		} else if sound := sounds[n]; sound != nil {
+			err = sound.rounds(ctx, p.Loop)
 		}
 		if err != nil {
 			return err
@@ -149,8 +143,8 @@ func (g gather) done(call Call, in entry) Next {
 	return Next{Fetch: &Fetch{URL: g.Action, Method: g.Method, Form: form}}
 }
 
-// valid reports whether digits are what validDigits, minDigits and numDigits
-// allow (Telnyx; elsewhere the bounds are 1 to any).
+// valid reports whether digits are what validDigits and minDigits allow. Both
+// are of Telnyx; elsewhere everything is.
 func (g gather) valid(digits string) bool {
 	if digits != "" && len(digits) < g.MinDigits {
 		return false

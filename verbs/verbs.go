@@ -26,15 +26,16 @@ type Call interface {
 	// Answer takes the call. It does nothing on an answered one.
 	Answer(ctx context.Context) error
 
-	// Say speaks s once. What cannot be spoken is noted on the call's
-	// timeline and skipped; the only error is an early end.
-	Say(ctx context.Context, s *texml.Say) error
+	// Voice gives s a voice and returns what speaks it once. What cannot be
+	// spoken is noted at s already.
+	Voice(ctx context.Context, s *texml.Say) (Sound, error)
 
-	// Load fetches the sound at url and returns what plays it, once a call.
-	// The error of a sound that cannot be had is noted already.
-	Load(ctx context.Context, url string) (Sound, error)
+	// Load fetches the sound at url for n and returns what plays it once. What
+	// is wrong with it is noted at n already, with code when it is its type.
+	Load(ctx context.Context, n texml.Node, url string, code int) (Sound, error)
 
-	// Ringback plays the ringing tone of a country, one round of its cadence.
+	// Ringback plays the ringing tone of a country of ITU-T E.180, such as us,
+	// one round of its cadence.
 	Ringback(ctx context.Context, country string) error
 
 	// Send presses keys: 0-9 A-D * #, w waits half a second, W one.
@@ -57,8 +58,23 @@ type Call interface {
 	Dialect() texml.Dialect
 }
 
-// Sound plays something that has been fetched.
+// Sound plays something that is at hand. It lasts 20 ms at least, so that what
+// is repeated for ever takes its time.
 type Sound func(ctx context.Context) error
+
+// rounds plays n times, or until the call ends when n is 0. A round is never
+// begun on a call that is over.
+func (play Sound) rounds(ctx context.Context, n int) error {
+	for i := 0; n == 0 || i < n; i++ {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		if err := play(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Next says where the call goes after a verb. The zero Next is the verb below.
 type Next struct {
@@ -85,7 +101,7 @@ func For(n texml.Node) Verb {
 	case *texml.Pause:
 		return pause{n}
 	case *texml.Play:
-		return play{n}
+		return play{n, 13420}
 	case *texml.Redirect:
 		return redirect{n}
 	case *texml.Reject:

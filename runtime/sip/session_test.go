@@ -172,7 +172,7 @@ func TestKeysByInfo(t *testing.T) {
 		c.Answer = func(ctx context.Context, l *Leg) {
 			l.Answer(ctx)
 			for k := range l.Stream().Keys(ctx) {
-				keys <- k.Digit
+				keys <- k
 			}
 		}
 	}, func(b *bench) {
