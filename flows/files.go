@@ -11,25 +11,37 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Limits of what is read, in bytes.
 const (
 	MaxDocument = 64 << 10 // of a document, as of one from the web
 	MaxMedia    = 64 << 20 // of anything else
+
+	keptBytes = 32 << 20 // of sounds that are kept in memory
+	keptSound = 2 << 20  // longest of them
 )
 
 // ErrOutside is the error of a file: URL that leaves the folders of the flows.
 var ErrOutside = errors.New("outside the folders of the flows")
 
 // Files reads static documents, and the sounds beside them. The zero value has
-// the embedded flows only; [Files.Add] opens folders. Nothing is kept: a file
-// that has changed is read anew for the next request, while calls in progress
-// have the document that they read. Its methods may be called from any
-// goroutine.
+// the embedded flows only; [Files.Add] opens folders. A file that has changed is
+// read anew for the next request, while calls in progress have the document that
+// they read. Its methods may be called from any goroutine.
 type Files struct {
 	mu    sync.RWMutex
 	roots map[string]*os.Root // by absolute path
+
+	sounds    map[string]sound // by URL
+	soundSize int64
+}
+
+// sound is a file that was read, as it was then. Its body is never changed.
+type sound struct {
+	body []byte
+	at   time.Time
 }
 
 // Add opens the folder of a flow and returns the URL of its first document.
@@ -72,8 +84,8 @@ func (f *Files) Add(flow string) (string, error) {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(file)}).String(), nil
 }
 
-// Read returns what a file: or embed: URL names, and its type by the end of its
-// name. A query is of no account here. Errors wrap fs.ErrNotExist,
+// Read returns what a file: or embed: URL names, which nobody may change, and
+// its type by the end of its name. A query is of no account here. Errors wrap fs.ErrNotExist,
 // [ErrOutside], or say which limit was passed.
 func (f *Files) Read(rawURL string) (body []byte, contentType string, err error) {
 	u, err := url.Parse(rawURL)
@@ -113,6 +125,9 @@ func (f *Files) Read(rawURL string) (body []byte, contentType string, err error)
 	if !info.Mode().IsRegular() {
 		return nil, "", fmt.Errorf("read %s: not a file", rawURL)
 	}
+	if kept, ok := f.kept(rawURL, info); ok {
+		return kept, contentType, nil
+	}
 	body, err = io.ReadAll(io.LimitReader(file, int64(limit)+1))
 	if err != nil {
 		return nil, "", fmt.Errorf("read %s: %w", rawURL, err)
@@ -120,7 +135,33 @@ func (f *Files) Read(rawURL string) (body []byte, contentType string, err error)
 	if len(body) > limit {
 		return nil, "", fmt.Errorf("read %s: over the limit of %d bytes", rawURL, limit)
 	}
+	if !isDocument(contentType) && info.Size() == int64(len(body)) {
+		f.keep(rawURL, sound{body, info.ModTime()})
+	}
 	return body, contentType, nil
+}
+
+// kept is the sound at a URL, if the file is still the one that was read.
+func (f *Files) kept(url string, info fs.FileInfo) ([]byte, bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	s, ok := f.sounds[url]
+	return s.body, ok && s.at.Equal(info.ModTime()) && int64(len(s.body)) == info.Size()
+}
+
+// keep keeps a sound that is not too long. When the room is used up, all go.
+func (f *Files) keep(url string, s sound) {
+	size := int64(len(s.body))
+	if size > keptSound {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.soundSize += size - int64(len(f.sounds[url].body))
+	if f.sounds == nil || f.soundSize > keptBytes {
+		f.sounds, f.soundSize = make(map[string]sound), size
+	}
+	f.sounds[url] = s
 }
 
 // open opens a file by the root whose folder holds it.

@@ -123,6 +123,29 @@ func TestAChangedFileIsReadAnew(t *testing.T) {
 	}
 }
 
+func TestASoundIsReadOnceUntilItChanges(t *testing.T) {
+	dir := folder(t, map[string]string{"menu.xml": "m", "a.wav": "one"})
+	f, first := opened(t, filepath.Join(dir, "menu.xml"))
+	read := func() []byte {
+		t.Helper()
+		body, _, err := f.Read(resolve(t, first, "a.wav"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	a, b := read(), read()
+	if &a[0] != &b[0] {
+		t.Error("read twice")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a.wav"), []byte("another"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(read()); got != "another" {
+		t.Errorf("got %q after the file changed", got)
+	}
+}
+
 func TestTypesAndLimits(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"full.xml":  strings.Repeat("x", MaxDocument),

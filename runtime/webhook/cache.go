@@ -18,6 +18,13 @@ import (
 	"time"
 )
 
+// Bodies of a folder's files that are in memory too, so that a sound which many
+// calls play is read once.
+const (
+	hotBody  = 2 << 20  // longest one
+	hotBytes = 32 << 20 // all together
+)
+
 // cache keeps media in a folder, or in memory, and forgets what was not used
 // for longest. A file of the folder is one line of JSON, the kept without its
 // body, and then the body. Its name is a hash: URLs may hold passwords.
@@ -28,13 +35,14 @@ type cache struct {
 
 	mu    sync.Mutex
 	size  int64
+	hot   int64                    // bytes of bodies in memory, beside their files
 	items map[string]*list.Element // of *item
 	order list.List                // the last used first
 }
 
 type item struct {
 	key  string
-	kept kept // without body when there is a folder
+	kept kept // without body when there is a folder, but for the hot ones
 }
 
 // kept is an answer as the cache has it.
@@ -168,7 +176,7 @@ func (c *cache) get(key string) (kept, bool) {
 	c.order.MoveToFront(e)
 	k := e.Value.(*item).kept
 	c.mu.Unlock()
-	if c.dir == "" {
+	if c.dir == "" || k.body != nil {
 		return k, true
 	}
 	stored, err := c.read(key)
@@ -179,7 +187,32 @@ func (c *cache) get(key string) (kept, bool) {
 	stored.Fresh = k.Fresh // a 304 moves it in memory only
 	now := time.Now()
 	os.Chtimes(filepath.Join(c.dir, key), now, now)
+	c.warm(key, stored)
 	return stored, true
+}
+
+// warm keeps the body of an item in memory, and lets go of those that were not
+// used for longest.
+func (c *cache) warm(key string, k kept) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.items[key]
+	if !ok || k.Size > hotBody || k.Size == 0 || e.Value.(*item).kept.body != nil {
+		return
+	}
+	e.Value.(*item).kept.body = k.body
+	c.hot += k.Size
+	for old := c.order.Back(); c.hot > hotBytes && old != e; old = old.Prev() {
+		c.cool(old.Value.(*item))
+	}
+}
+
+// cool drops the body of it from memory; its file stays. It needs the lock.
+func (c *cache) cool(it *item) {
+	if c.dir != "" && it.kept.body != nil {
+		it.kept.body = nil
+		c.hot -= it.kept.Size
+	}
 }
 
 // put keeps k, in place of what was there before.
@@ -218,6 +251,7 @@ func (c *cache) insert(it item) {
 // forget needs the lock.
 func (c *cache) forget(e *list.Element) {
 	it := c.order.Remove(e).(*item)
+	c.cool(it)
 	delete(c.items, it.key)
 	c.size -= it.kept.Size
 }

@@ -268,3 +268,28 @@ func TestFreshness(t *testing.T) {
 		}
 	}
 }
+
+func TestHotBodiesAreBounded(t *testing.T) {
+	c := newCache(t.TempDir(), 1<<30, slog.New(slog.DiscardHandler))
+	body := make([]byte, hotBody)
+	const n = hotBytes/hotBody + 2
+	for i := range n {
+		key := fmt.Sprintf("%064x", i)
+		c.put(key, kept{Size: hotBody, body: body})
+		if k, ok := c.get(key); !ok || len(k.body) != hotBody {
+			t.Fatalf("item %d: got %d bytes, %v", i, len(k.body), ok)
+		}
+	}
+	if c.hot > hotBytes {
+		t.Errorf("%d bytes in memory, want at most %d", c.hot, hotBytes)
+	}
+	if k, ok := c.get(fmt.Sprintf("%064x", 0)); !ok || len(k.body) != hotBody {
+		t.Errorf("one that went cold: got %d bytes, %v", len(k.body), ok)
+	}
+	for i := range n {
+		c.drop(fmt.Sprintf("%064x", i))
+	}
+	if c.hot != 0 {
+		t.Errorf("%d bytes are counted for an empty cache", c.hot)
+	}
+}
