@@ -5,38 +5,78 @@ import (
 	"strings"
 )
 
-// most fatal slips that one check goes on after.
+// most bare & that one check goes on after.
 const mostRepairs = 20
 
 // Check reports everything that Parse does, and what Parse need not know to run
 // a document: verbs that never run, and templates that cannot be filled in. It
-// goes on after a bare &, so that each is reported.
+// goes on after a bare &, so that each is reported. A template that is no XML
+// as it stands is checked as filled in with several values.
 func Check(source string, body []byte, d Dialect) Errors {
-	p, root := scan(source, body, d)
-	var found Errors
-	for len(found) < mostRepairs && p.bareAt >= 0 {
-		found = append(found, p.slips...)
-		src := p.src[:p.bareAt] + "+" + p.src[p.bareAt+1:] // same length: places stay right
-		p = newParse(source, d)
-		p.src = src
-		root = p.tree()
+	p := open(source, body, d)
+	if p.failed {
+		return p.slips
 	}
-	doc, err := p.document(root)
-	if err != nil {
-		p.slips, _ = err.(Errors)
-	} else {
-		p.slips = doc.Slips
-		p.reach(doc.Verbs)
-	}
-	p.slips = append(found, p.slips...)
+	raw := p.another(p.src)
+	usable := raw.check()
 	if templated(p.src) {
-		if _, err := parseTemplate(p.src); err != nil {
-			err.Source = source
-			p.slips = append(p.slips, err)
+		parts, bad := parseTemplate(p.src)
+		switch {
+		case bad != nil:
+			bad.Source = source
+			raw.slips = append(raw.slips, bad)
+		case !usable:
+			raw = p.filledIn(parts)
 		}
 	}
+	p.take(raw)
 	p.sort()
 	return p.slips
+}
+
+// another makes a reading of another text of the same document.
+func (p *parse) another(src string) *parse {
+	q := newParse(p.source, p.dialect)
+	q.src, q.template, q.moved = src, p.template, p.moved
+	return q
+}
+
+// take adds the slips of another reading, each once.
+func (p *parse) take(q *parse) {
+	type place struct {
+		pos Pos
+		msg string
+	}
+	have := make(map[place]bool, len(p.slips))
+	for _, s := range p.slips {
+		have[place{s.Pos, s.Msg}] = true
+	}
+	for _, s := range q.slips {
+		if !have[place{s.Pos, s.Msg}] {
+			p.slips = append(p.slips, s)
+		}
+	}
+}
+
+// check collects the slips of a document, and reports whether any of it can run
+// once each & is written right.
+func (p *parse) check() bool {
+	q := p.another(p.src)
+	root := q.tree()
+	for range mostRepairs {
+		if q.bareAt < 0 {
+			break
+		}
+		p.take(q)
+		q = p.another(q.src[:q.bareAt] + "+" + q.src[q.bareAt+1:]) // same length: places stay right
+		root = q.tree()
+	}
+	doc, err := q.document(root)
+	if err == nil {
+		q.reach(doc.Verbs)
+	}
+	p.take(q)
+	return err == nil
 }
 
 // reach reports the first verb that never runs, or not after an action.
@@ -44,7 +84,7 @@ func (p *parse) reach(verbs []Node) {
 	for i := 0; i < len(verbs)-1; i++ {
 		n, next := verbs[i], verbs[i+1]
 		why, level := p.leaves(n)
-		if why == "" || otherBranch(p.src[p.offset(n.At()):p.offset(next.At())]) {
+		if why == "" || otherBranch(p.between(n.At(), next.At())) {
 			continue
 		}
 		msg := fmt.Sprintf("<%s> never runs, because <%s> on line %d %s", next.Name(), n.Name(), n.At().Line, why)

@@ -50,3 +50,29 @@ func TestTemplatesAreNotJudged(t *testing.T) {
 		t.Errorf("text that is no template: %v", slips)
 	}
 }
+
+func TestTemplatesThatAreNoXMLAreFilledIn(t *testing.T) {
+	for _, tt := range []struct {
+		name, src string
+		want      []string
+	}{
+		{"the root in both cases", "{{#if A}}<Response><Say>a</Say></Response>{{#else}}<Response/>{{/if}}", nil},
+		{"the root opened in a case", "{{#if A == 1}}<Response>{{#elseif A == 2}}<Response><Pause/>{{#else}}<Response><Say>a</Say>{{/if}}</Response>", nil},
+		{"an attribute in a case", `<Response><Say {{#if L}}language="{{L}}"{{/if}}>a</Say></Response>`, nil},
+		{"two conditions that exclude each other", "{{#A}}<Response>{{/A}}{{^A}}<Response><Pause/>{{/A}}</Response>", nil},
+		{"a slip in one case", "{{#if A}}<Response>\n<Sya>a</Sya></Response>{{#else}}<Response/>{{/if}}", []string{`2:1: there is no verb <Sya>; did you mean Say?`}},
+		{"a slip behind another case", "{{#if A == 7}}<Response><Say>a</Say>{{#else}}<Response>{{/if}}\n <Sya>a</Sya></Response>", []string{`2:2: there is no verb <Sya>; did you mean Say?`}},
+		{"a bare & in one case", "{{#if A}}<Response>\n<Say>a & b</Say></Response>{{#else}}<Response/>{{/if}}", []string{`2:8: a bare &, when parameters are "x"; write &amp;, also in URLs`}},
+		{"no root in one case", "{{#if A}}<Response/>{{/if}}", []string{"1:1: the document is empty, when all parameters are empty; answer with <Response/> if nothing is to be done"}},
+		{"wrong in each case", "<Respons>{{#if A}}<Say>a</Say>{{/if}}</Respons>", []string{"1:1: the root is <Respons>; did you mean Response?"}},
+		{"wrong for two of three values", "{{#if A == 7}}<Response/>{{#else}}<Twiml/>{{/if}}", []string{"1:35: the root is <Twiml>, when all parameters are empty; put everything inside one <Response>"}},
+	} {
+		var got []string
+		for _, s := range Check("", []byte(tt.src), Telnyx) {
+			got = append(got, s.Error())
+		}
+		if strings.Join(got, "\n") != strings.Join(tt.want, "\n") {
+			t.Errorf("%s:\ngot  %q\nwant %q", tt.name, got, tt.want)
+		}
+	}
+}

@@ -50,8 +50,11 @@ type Document struct {
 // limit. Every lesser slip is in Document.Slips: an unknown verb is skipped,
 // and a bad value is replaced by the default or the nearest legal one.
 func Parse(source string, body []byte, d Dialect) (*Document, error) {
-	p, root := scan(source, body, d)
-	return p.document(root)
+	p := open(source, body, d)
+	if p.failed {
+		return p.document(nil)
+	}
+	return p.document(p.tree())
 }
 
 // document reads the verbs below root. A nil root means that scanning failed.

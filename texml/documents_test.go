@@ -180,8 +180,8 @@ func TestEveryAttributeCounts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, root := scan(name, body, d)
-		attributes(p, root, func(e *element, key string, from, to int) {
+		p := open(name, body, d)
+		attributes(p, p.tree(), func(e *element, key string, from, to int) {
 			without := slices.Clone(body)
 			for i := from; i < to; i++ {
 				without[i] = ' '

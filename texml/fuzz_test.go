@@ -26,6 +26,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte("\xff\xfe<\x00R\x00e\x00/\x00>\x00"), true)
 	f.Add([]byte("<?xml version='1.0' encoding='latin1'?><Response><Say>\xe4</Say></Response>"), true)
+	f.Add([]byte("{{#if A == 1}}<Response><Sya/>{{#elseif B}}<Response>\n<Redirect>/a?b&c</Redirect><Say>{{B}}{{/if}}</Say></Response>"), false)
 	f.Fuzz(func(t *testing.T, body []byte, twilio bool) {
 		d := Telnyx
 		if twilio {

@@ -26,6 +26,11 @@ type parse struct {
 	tokens  []etree.Token // for elements that hold one thing, as most do
 	attrs   []etree.Attr
 	bareAt  int // the & that broke the XML off; -1: none
+
+	// Of a template that is read as filled in: the template, which places are
+	// of, and where its parts have come to.
+	template string
+	moved    []move
 }
 
 // element is an element of the document as verbs read it: the etree element,
@@ -44,19 +49,18 @@ type element struct {
 	read        uint64 // attributes that have been asked for, by index
 }
 
-// scan builds the tree in one pass over the tokens of encoding/xml. The root is
-// nil if the XML is broken or over a limit.
-func scan(source string, body []byte, d Dialect) (*parse, *element) {
+// open makes a document ready for reading. It has failed if it is too long.
+func open(source string, body []byte, d Dialect) *parse {
 	p := newParse(source, d)
 	if len(body) > MaxBytes {
 		p.fatal(0, 11750, "the document has "+strconv.Itoa(len(body))+" bytes; at most 65536 are read",
 			"split it and go on with <Redirect>")
-		return p, nil
+		return p
 	}
 	var bom bool
 	p.src, bom = decode(body)
 	p.start(bom)
-	return p, p.tree()
+	return p
 }
 
 func newParse(source string, d Dialect) *parse {
@@ -74,6 +78,8 @@ func (p *parse) start(bom bool) {
 	}
 }
 
+// tree reads the document in one pass over the tokens of encoding/xml. It gives
+// nil if the XML is broken or over a limit.
 func (p *parse) tree() *element {
 	dec := xml.NewDecoder(strings.NewReader(p.src))
 	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // decoded already
@@ -108,6 +114,9 @@ func (p *parse) tree() *element {
 			}
 			e := p.element(cur, &t)
 			e.pos, e.start, e.end = Pos{line, col}, off, int(dec.InputOffset())
+			if p.moved != nil {
+				e.pos = p.at(off)
+			}
 			p.uniqueAttrs(e)
 			if cur == nil {
 				if root = e; root.name != "Response" {
@@ -243,23 +252,32 @@ func (p *parse) skipBlank(off int) int {
 
 // at gives the place of an offset.
 func (p *parse) at(off int) Pos {
+	text := p.written()
 	if p.lines == nil {
 		p.lines = []int{0}
-		for i := 0; i < len(p.src); i++ {
-			if p.src[i] == '\n' {
+		for i := 0; i < len(text); i++ {
+			if text[i] == '\n' {
 				p.lines = append(p.lines, i+1)
 			}
 		}
 	}
-	off = max(0, min(off, len(p.src)))
+	off = max(0, min(origin(p.moved, off), len(text)))
 	line := sort.SearchInts(p.lines, off+1)
 	return Pos{line, off - p.lines[line-1] + 1}
 }
 
-// offset is the reverse of at.
-func (p *parse) offset(at Pos) int {
-	p.at(0) // makes the lines
-	return p.lines[at.Line-1] + at.Col - 1
+// between gives the text from one place to another.
+func (p *parse) between(from, to Pos) string {
+	p.at(0) // finds the lines
+	return p.written()[p.lines[from.Line-1]+from.Col-1 : p.lines[to.Line-1]+to.Col-1]
+}
+
+// written gives the text that places are of.
+func (p *parse) written() string {
+	if p.moved != nil {
+		return p.template
+	}
+	return p.src
 }
 
 // attrAt gives the offset of attribute i in its start tag.

@@ -67,6 +67,9 @@ func entity(rest string) (msg, fix string) {
 		}
 		name = name[:end]
 	}
+	if name == "" {
+		return "a bare &", "write &amp;, also in URLs"
+	}
 	return "a bare & before " + quoted(name), "write &amp;, also in URLs"
 }
 
@@ -115,6 +118,8 @@ func (p *parse) wrongRoot(root *element) {
 		p.fatal(root.start, 12102, "the root is <"+root.name+">", "names are case-sensitive: write Response")
 	case equalFold(root.name, "html"):
 		p.fatal(root.start, 12102, anHTMLPage, answerWithXML)
+	case near(root.name, "Response"):
+		p.fatal(root.start, 12102, "the root is <"+root.name+">", "did you mean Response?")
 	default:
 		p.fatal(root.start, 12102, "the root is <"+root.name+">", "put everything inside one <Response>")
 	}
