@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hookswitch/hookswitch/runtime/webhook"
@@ -17,6 +18,7 @@ const (
 	longestWait = time.Hour
 	giveUp      = 24 * time.Hour
 	atOnce      = 256 // callbacks under way
+	toOneHost   = 32  // of them
 )
 
 // Signer finds what signs the callbacks of an account; ok is false when the
@@ -24,34 +26,28 @@ const (
 type Signer func(accountSID string, telnyx bool) (s webhook.Signer, ok bool)
 
 // Deliver sends the callbacks that are owed, those of one call in their order,
-// each until it is taken with a 2xx or a day is over. It returns when ctx ends
-// and what is under way is done; the rest stays in the store.
+// each until it is taken with a 2xx or a day is over. A host that is slow to
+// take its own keeps nobody else waiting. Deliver returns when ctx ends and
+// what is under way is done; the rest stays in the store.
 func (s *Server) Deliver(ctx context.Context, sign Signer) error {
-	done := make(chan int64)
-	busy := map[int64]bool{}
+	done := make(chan Callback)
+	under := underWay{ids: map[int64]bool{}, hosts: map[string]int{}}
 	for {
-		owed, err := s.Store.Due(ctx, time.Now(), atOnce+len(busy))
-		if err != nil && ctx.Err() == nil {
-			s.Log.Error("callbacks could not be read from the store", "error", err)
-		}
-		for _, cb := range owed {
-			if busy[cb.ID] || len(busy) >= atOnce {
-				continue
-			}
-			busy[cb.ID] = true
+		for _, cb := range s.next(ctx, under) {
 			go func() {
 				s.deliver(ctx, cb, sign)
-				done <- cb.ID
+				done <- cb
 			}()
 		}
-		wake := time.NewTimer(s.untilDue(ctx, len(busy) > 0))
+		wake := time.NewTimer(s.untilDue(ctx, len(under.ids) > 0))
 		select {
 		case <-s.due:
-		case id := <-done:
-			delete(busy, id)
+		case cb := <-done:
+			under.remove(cb)
 		case <-wake.C:
 		case <-ctx.Done():
-			for ; len(busy) > 0; delete(busy, <-done) {
+			for len(under.ids) > 0 {
+				under.remove(<-done)
 			}
 			wake.Stop()
 			return context.Cause(ctx)
@@ -60,14 +56,70 @@ func (s *Server) Deliver(ctx context.Context, sign Signer) error {
 	}
 }
 
-// untilDue is how long to wait when no callback is queued meanwhile. The head
-// of the queue may be under way and due at once; its end wakes us then.
+// underWay are the callbacks being sent, and how many of them to each host.
+type underWay struct {
+	ids   map[int64]bool
+	hosts map[string]int
+}
+
+func (u underWay) add(cb Callback) { u.ids[cb.ID] = true; u.hosts[origin(cb.URL)]++ }
+
+func (u underWay) remove(cb Callback) {
+	delete(u.ids, cb.ID)
+	if u.hosts[origin(cb.URL)]--; u.hosts[origin(cb.URL)] == 0 {
+		delete(u.hosts, origin(cb.URL))
+	}
+}
+
+// full are the hosts that get no more for now.
+func (u underWay) full() (origins []string) {
+	for host, n := range u.hosts {
+		if n >= toOneHost {
+			origins = append(origins, host)
+		}
+	}
+	return origins
+}
+
+// next returns what is due and there is room for, and adds it to what is under
+// way.
+func (s *Server) next(ctx context.Context, under underWay) (begin []Callback) {
+	for {
+		limit := atOnce + len(under.ids)
+		owed, err := s.Store.Due(ctx, time.Now(), limit, under.full())
+		if err != nil && ctx.Err() == nil {
+			s.Log.Error("callbacks could not be read from the store", "error", err)
+		}
+		begun := len(begin)
+		for _, cb := range owed {
+			if !under.ids[cb.ID] && len(under.ids) < atOnce && under.hosts[origin(cb.URL)] < toOneHost {
+				under.add(cb)
+				begin = append(begin, cb)
+			}
+		}
+		if len(owed) < limit || len(under.ids) == atOnce || len(begin) == begun {
+			return begin
+		}
+	}
+}
+
+// origin is scheme, host and port of a URL, as it is written.
+func origin(raw string) string {
+	scheme, rest, _ := strings.Cut(raw, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return scheme + "://" + rest
+}
+
+// untilDue is how long to wait when no callback is queued and none ends
+// meanwhile. One that is due and not begun is under way, or its host is full.
 func (s *Server) untilDue(ctx context.Context, underWay bool) time.Duration {
 	at, ok, err := s.Store.NextDue(ctx)
 	switch d := time.Until(at); {
-	case err != nil:
+	case err != nil, ok && underWay && d <= 0:
 		return time.Second
-	case !ok, underWay && d <= 0:
+	case !ok:
 		return time.Hour
 	default:
 		return max(d, 0)

@@ -26,8 +26,9 @@ type Store interface {
 
 	// Due returns, oldest first and at most limit, the first undelivered
 	// callback of each call whose time has come: those behind it wait, so that
-	// a call's callbacks are delivered in order.
-	Due(ctx context.Context, now time.Time, limit int) ([]Callback, error)
+	// a call's callbacks are delivered in order. It leaves out those to the
+	// origins of except, such as https://example.com:8443.
+	Due(ctx context.Context, now time.Time, limit int, except []string) ([]Callback, error)
 
 	// NextDue is when the earliest undelivered callback is to be tried; ok is
 	// false when there is none.

@@ -14,9 +14,14 @@ import (
 const first = `NOT EXISTS (SELECT 1 FROM callbacks before
 	WHERE before.account = c.account AND before.call = c.call AND before.id < c.id)`
 
-func (db *DB) Due(ctx context.Context, now time.Time, limit int) ([]runtime.Callback, error) {
+func (db *DB) Due(ctx context.Context, now time.Time, limit int, except []string) ([]runtime.Callback, error) {
+	elsewhere, args := "", []any{now.UnixMilli()}
+	for _, origin := range except {
+		elsewhere += ` AND url <> ? AND substr(url, 1, length(?) + 1) NOT IN (? || '/', ? || '?', ? || '#')`
+		args = append(args, origin, origin, origin, origin, origin)
+	}
 	rows, err := db.read.QueryContext(ctx, `SELECT id, account, call, url, method, form, token, created, due, attempts
-		FROM callbacks c WHERE due <= ? AND `+first+` ORDER BY due, id LIMIT ?`, now.UnixMilli(), max(limit, 0))
+		FROM callbacks c WHERE due <= ?`+elsewhere+` AND `+first+` ORDER BY due, id LIMIT ?`, append(args, max(limit, 0))...)
 	due, err := collect(rows, err, func(scan func(...any) error) (cb runtime.Callback, err error) {
 		var created, due int64
 		err = scan(&cb.ID, &cb.AccountSID, &cb.CallSID, &cb.URL, &cb.Method, &cb.Form, &cb.Token, &created, &due, &cb.Attempts)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,11 +106,19 @@ func (m *Mem) Events(ctx context.Context, account, sid string) ([]runtime.Event,
 	return slices.Clone(e.events), nil
 }
 
-func (m *Mem) Due(ctx context.Context, now time.Time, limit int) ([]runtime.Callback, error) {
+func (m *Mem) Due(ctx context.Context, now time.Time, limit int, except []string) ([]runtime.Callback, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	due := slices.DeleteFunc(m.first(), func(cb runtime.Callback) bool { return cb.Due.After(whole(now)) })
+	due := slices.DeleteFunc(m.first(), func(cb runtime.Callback) bool {
+		return cb.Due.After(whole(now)) || slices.ContainsFunc(except, func(origin string) bool { return isFrom(cb.URL, origin) })
+	})
 	return due[:min(len(due), max(limit, 0))], nil
+}
+
+// isFrom reports whether url has that scheme, host and port.
+func isFrom(url, origin string) bool {
+	rest, ok := strings.CutPrefix(url, origin)
+	return ok && (rest == "" || strings.ContainsRune("/?#", rune(rest[0])))
 }
 
 func (m *Mem) NextDue(ctx context.Context) (at time.Time, ok bool, err error) {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -59,7 +60,7 @@ func owed(url string, due time.Time) runtime.Callback {
 // urls of the callbacks that are due, in order.
 func urls(t *testing.T, s runtime.Store, now time.Time, limit int) string {
 	t.Helper()
-	due, err := s.Due(t.Context(), now, limit)
+	due, err := s.Due(t.Context(), now, limit, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func urls(t *testing.T, s runtime.Store, now time.Time, limit int) string {
 
 func dueIDs(t *testing.T, s runtime.Store, now time.Time) map[string]int64 {
 	t.Helper()
-	due, err := s.Due(t.Context(), now, 1000)
+	due, err := s.Due(t.Context(), now, 1000, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +256,7 @@ func TestCallbacksComeOneAtATimePerCall(t *testing.T) {
 		if got := urls(t, s, at(99), 10); got != "" {
 			t.Errorf("put off: got %q, want none", got)
 		}
-		due, err := s.Due(t.Context(), at(100), 10)
+		due, err := s.Due(t.Context(), at(100), 10, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,6 +273,21 @@ func TestCallbacksComeOneAtATimePerCall(t *testing.T) {
 		}
 		if later := dueIDs(t, s, at(100))["/1/completed"]; later <= want.ID {
 			t.Errorf("got ID %d behind %d, want it to grow", later, want.ID)
+		}
+	})
+}
+
+func TestDueLeavesOutHosts(t *testing.T) {
+	both(t, func(t *testing.T, s runtime.Store) {
+		for i, url := range []string{"http://a", "http://a/x", "http://a?x=1", "http://a#x", "http://a:80/x", "http://ab/x", "https://a/x"} {
+			save(t, s, record("AC1", "CA"+strconv.Itoa(i), noon), nil, owed(url, at(i)))
+		}
+		due, err := s.Due(t.Context(), at(9), 2, []string{"http://a", "https://a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(due) != 2 || due[0].URL != "http://a:80/x" || due[1].URL != "http://ab/x" {
+			t.Errorf("got %v, want those of http://a:80 and http://ab", due)
 		}
 	})
 }
@@ -358,7 +374,7 @@ func TestAccountsNeverMix(t *testing.T) {
 			}
 		}
 		for owing := len(saved); owing > 0; owing = len(saved) {
-			due, err := s.Due(t.Context(), at(1), 1000)
+			due, err := s.Due(t.Context(), at(1), 1000, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -410,7 +426,7 @@ func TestManyAtOnce(t *testing.T) {
 				}
 			}
 		}
-		if due, err := s.Due(t.Context(), noon, 100); err != nil || len(due) != 16 {
+		if due, err := s.Due(t.Context(), noon, 100, nil); err != nil || len(due) != 16 {
 			t.Errorf("got %d due, %v; want 16", len(due), err)
 		}
 	})
