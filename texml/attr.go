@@ -43,9 +43,12 @@ func (a attr) on(d Dialect) attr {
 
 func (a attr) written() bool { return a.index >= 0 }
 
+// quiet reports whether nothing is said about a bad value.
+func (a attr) quiet() bool { return templated(a.value) || !a.e.p.room(Warning) }
+
 // bad reports a value that is not used as written.
 func (a attr) bad(why, fix string) {
-	if templated(a.value) {
+	if a.quiet() {
 		return
 	}
 	code := "a warning"
@@ -57,6 +60,9 @@ func (a attr) bad(why, fix string) {
 }
 
 func (a attr) slip(level Level, code int, msg, fix, platforms string) {
+	if !a.e.p.room(level) {
+		return
+	}
 	a.e.p.slip(a.e.p.attrAt(a.e, a.index), level, code, msg, fix, platforms)
 }
 
@@ -240,9 +246,11 @@ func (a attr) oneOf(def string, values ...string) string {
 			return x
 		}
 	}
-	if def == "" {
+	switch {
+	case a.quiet():
+	case def == "":
 		a.bad("is not a value it has and is ignored", choice(v, values))
-	} else {
+	default:
 		a.bad("is not a value it has; "+def+" is used", choice(v, values))
 	}
 	return def
@@ -261,7 +269,7 @@ func (a attr) words(values ...string) []string {
 	if a.index < 0 {
 		return nil
 	}
-	found := make([]string, 0, len(values))
+	found, later := make([]string, 0, len(values)), templated(a.value)
 next:
 	for v := range strings.FieldsSeq(strings.ReplaceAll(a.value, ",", " ")) {
 		for _, x := range values {
@@ -269,6 +277,9 @@ next:
 				found = append(found, x)
 				continue next
 			}
+		}
+		if later || !a.e.p.room(Warning) {
+			continue
 		}
 		a.bad("has "+quoted(v)+", which is not a value of it, and is left out", choice(v, values))
 	}

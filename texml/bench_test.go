@@ -110,3 +110,27 @@ func BenchmarkCache(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSlips parses and checks documents that have as many slips as 64 KB
+// can hold.
+func BenchmarkSlips(b *testing.B) {
+	var dial strings.Builder
+	for i := range maxAttrs {
+		fmt.Fprintf(&dial, "calerId%d='' ", i)
+	}
+	for _, c := range []struct{ name, part string }{
+		{"unknown verbs", "<Playyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy/>"},
+		{"unknown attributes", "<Dial " + dial.String() + "/>"},
+		{"attributes written twice", "<Say " + strings.Repeat("a='' ", maxAttrs) + "/>"},
+		{"wrong words", "<Gather input='" + strings.Repeat("dtfm ", 13000) + "'/>"},
+		{"types", "<!DOCTYPE a>"},
+		{"speech", "aaaaaaaaaaaaaaaaaaaa<say-as interpret-as='digit'>1</say-as>"},
+	} {
+		parts := strings.Repeat(c.part, min((MaxBytes-40)/len(c.part), MaxElements-2))
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				Check("", []byte("<Response><Say/>"+parts+"</Response>"), Telnyx)
+			}
+		})
+	}
+}

@@ -15,7 +15,7 @@ const mostRepairs = 20
 func Check(source string, body []byte, d Dialect) Errors {
 	p := open(source, body, d)
 	if p.failed {
-		return p.slips
+		return p.told()
 	}
 	raw := p.another(p.src)
 	usable := raw.check()
@@ -30,8 +30,7 @@ func Check(source string, body []byte, d Dialect) Errors {
 		}
 	}
 	p.take(raw)
-	p.sort()
-	return p.slips
+	return p.told()
 }
 
 // another makes a reading of another text of the same document.
@@ -52,10 +51,11 @@ func (p *parse) take(q *parse) {
 		have[place{s.Pos, s.Msg}] = true
 	}
 	for _, s := range q.slips {
-		if !have[place{s.Pos, s.Msg}] {
+		if !have[place{s.Pos, s.Msg}] && p.room(s.Level) {
 			p.slips = append(p.slips, s)
 		}
 	}
+	p.untold, p.worst = max(p.untold, q.untold), max(p.worst, q.worst)
 }
 
 // check collects the slips of a document, and reports whether any of it can run
@@ -71,12 +71,11 @@ func (p *parse) check() bool {
 		q = p.another(q.src[:q.bareAt] + "+" + q.src[q.bareAt+1:]) // same length: places stay right
 		root = q.tree()
 	}
-	doc, err := q.document(root)
-	if err == nil {
-		q.reach(doc.Verbs)
+	if root != nil {
+		q.reach(response(root))
 	}
 	p.take(q)
-	return err == nil
+	return root != nil
 }
 
 // reach reports the first verb that never runs, or not after an action.

@@ -76,3 +76,27 @@ func TestTemplatesThatAreNoXMLAreFilledIn(t *testing.T) {
 		}
 	}
 }
+
+func TestSlipsAreNumbered(t *testing.T) {
+	for _, tt := range []struct {
+		name, src string
+		d         Dialect
+		more      string
+		level     Level
+	}{
+		{"unknown verbs", "<Response>" + strings.Repeat("<Sya/>", 150) + "</Response>", Telnyx, "and 50 more slips", Warning},
+		{"attributes written twice", "<Response>" + strings.Repeat("<Say a='' a=''/>", 130) + "</Response>", Telnyx, "and 30 more slips", Fatal},
+		{"notes, then a warning", "<Response>" + strings.Repeat("<Say gender='Male'>a</Say>", 110) + "<Sya/></Response>", Twilio, "and 11 more slips", Warning},
+	} {
+		slips := Check("", []byte(tt.src), tt.d)
+		last := slips[len(slips)-1]
+		if len(slips) != 101 || last.Msg != tt.more || last.Level != tt.level {
+			t.Errorf("%s: got %d slips, the last %v (%v); want 101, %q (%v)", tt.name, len(slips), last, last.Level, tt.more, tt.level)
+		}
+	}
+	for _, n := range []int{99, 100} {
+		if slips := Check("", []byte("<Response>"+strings.Repeat("<Sya/>", n)+"</Response>"), Telnyx); len(slips) != n {
+			t.Errorf("got %d slips, want %d", len(slips), n)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package texml
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/beevik/etree"
 )
@@ -11,7 +12,8 @@ const (
 	MaxBytes    = 64 << 10 // as received, before decoding
 	MaxDepth    = 32       // elements inside each other, <Response> included
 	MaxElements = 1000
-	maxAttrs    = 64 // of one element
+	maxAttrs    = 64  // of one element
+	maxSlips    = 100 // that are told one by one
 )
 
 // Node is a verb or a noun of a document: one of the exported types of this
@@ -48,30 +50,21 @@ type Document struct {
 // The error is of type [Errors] and means that nothing of the document can
 // run: it is not well-formed XML, its root is not <Response>, or it is over a
 // limit. Every lesser slip is in Document.Slips: an unknown verb is skipped,
-// and a bad value is replaced by the default or the nearest legal one.
+// and a bad value is replaced by the default or the nearest legal one. Of more
+// than 100 slips, the last says how many more there are.
 func Parse(source string, body []byte, d Dialect) (*Document, error) {
 	p := open(source, body, d)
-	if p.failed {
-		return p.document(nil)
+	if !p.failed {
+		if root := p.tree(); root != nil {
+			verbs := response(root)
+			return &Document{Source: source, Dialect: d, Root: root.Element, Verbs: verbs, Slips: p.told()}, nil
+		}
 	}
-	return p.document(p.tree())
+	return nil, p.told()
 }
 
-// document reads the verbs below root. A nil root means that scanning failed.
-func (p *parse) document(root *element) (*Document, error) {
-	if p.failed {
-		p.sort()
-		return nil, p.slips
-	}
-	doc := &Document{Source: p.source, Dialect: p.dialect, Root: root.Element}
-	doc.Verbs = response(root)
-	p.sort()
-	doc.Slips = p.slips
-	return doc, nil
-}
-
-// sort puts slips in the order of their places.
-func (p *parse) sort() {
+// told gives the slips in the order of their places, and how many are left out.
+func (p *parse) told() Errors {
 	slices.SortStableFunc(p.slips, func(a, b *Error) int {
 		switch {
 		case a.Pos.before(b.Pos):
@@ -81,6 +74,12 @@ func (p *parse) sort() {
 		}
 		return 0
 	})
+	if p.untold > 0 {
+		s := *p.slips[len(p.slips)-1]
+		s.Level, s.Code, s.Msg, s.Fix, s.Platforms = p.worst, 0, "and "+strconv.Itoa(p.untold)+" more slips", "mend these first", ""
+		p.slips = append(p.slips, &s)
+	}
+	return p.slips
 }
 
 // response reads the verbs of the root.

@@ -105,6 +105,9 @@ func (e *element) allowed(code int, names ...string) bool {
 
 // misplaced reports an element that cannot stand inside its parent.
 func (e *element) misplaced(code int, names []string) {
+	if !e.p.room(Warning) {
+		return
+	}
 	parent := e.parent.name
 	msg := "<" + e.name + "> cannot be inside <" + parent + ">"
 	known := knownElement(e.name)
@@ -138,6 +141,9 @@ func (e *element) done(mark int) {
 	known := e.p.asked[mark:]
 	for i, a := range e.Attr {
 		if e.read&(1<<i) != 0 || a.Space != "" || a.Key == "xmlns" {
+			continue
+		}
+		if !e.p.room(Warning) {
 			continue
 		}
 		fix := suggest(a.Key, known)

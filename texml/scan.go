@@ -17,6 +17,8 @@ type parse struct {
 	dialect Dialect
 	src     string // in UTF-8, without a byte order mark
 	slips   Errors
+	untold  int             // slips beyond maxSlips
+	worst   Level           // among the untold
 	failed  bool            // some slip is Fatal
 	asked   []string        // attributes that the elements being read have asked for
 	lines   []int           // offsets of line starts, made when first needed
@@ -205,13 +207,23 @@ func same(e *element, n xml.Name) bool { return e.Tag == n.Local && e.Space == n
 
 // uniqueAttrs reports attributes written twice, which XML forbids.
 func (p *parse) uniqueAttrs(e *element) {
-	for i, a := range e.Attr {
-		for _, b := range e.Attr[:i] {
-			if a.Key == b.Key && a.Space == b.Space {
+	for i := range e.Attr {
+		if a := &e.Attr[i]; writtenBefore(e.Attr[:i], a) {
+			p.failed = true
+			if p.room(Fatal) {
 				p.fatal(p.attrAt(e, i), 12100, "attribute "+a.Key+" of <"+e.name+"> is written twice", "remove one of them")
 			}
 		}
 	}
+}
+
+func writtenBefore(attrs []etree.Attr, a *etree.Attr) bool {
+	for i := range attrs {
+		if b := &attrs[i]; a.Key == b.Key && a.Space == b.Space {
+			return true
+		}
+	}
+	return false
 }
 
 // chars adds text to the element around it.
@@ -303,16 +315,29 @@ func (p *parse) attrAt(e *element, i int) int {
 	}
 }
 
-func (p *parse) slip(off int, level Level, code int, msg, fix, platforms string) *Error {
-	e := &Error{Source: p.source, Pos: p.at(off), Level: level, Code: code, Msg: msg, Fix: fix, Platforms: platforms}
-	p.slips = append(p.slips, e)
-	return e
+// room reports whether one more slip is told. One that is not is counted, and
+// needs no words.
+func (p *parse) room(level Level) bool {
+	if len(p.slips) < maxSlips {
+		return true
+	}
+	p.untold++
+	p.worst = max(p.worst, level)
+	return false
+}
+
+func (p *parse) slip(off int, level Level, code int, msg, fix, platforms string) {
+	if p.room(level) {
+		p.slips = append(p.slips, &Error{Source: p.source, Pos: p.at(off), Level: level, Code: code, Msg: msg, Fix: fix, Platforms: platforms})
+	}
 }
 
 func (p *parse) fatal(off, code int, msg, fix string) {
-	e := p.slip(off, Fatal, code, msg, fix, "Twilio runs the fallback URL with error "+strconv.Itoa(code))
-	e.Context = p.context(off)
 	p.failed = true
+	if p.room(Fatal) {
+		p.slip(off, Fatal, code, msg, fix, "Twilio runs the fallback URL with error "+strconv.Itoa(code))
+		p.slips[len(p.slips)-1].Context = p.context(off)
+	}
 }
 
 // context gives the line around an offset, at most 200 bytes of it.

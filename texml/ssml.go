@@ -1,6 +1,7 @@
 package texml
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,7 @@ import (
 // speech is the text of a <Say> on its way to parts and SSML.
 type speech struct {
 	parts    []Part
-	text     strings.Builder // of the part being read, white space as written
+	text     []byte // of the part being read, white space as written
 	ssml     strings.Builder
 	language string
 	rate     float64
@@ -50,7 +51,7 @@ func (s *speech) inside(e *element) {
 	for _, t := range e.Child {
 		switch t := t.(type) {
 		case *etree.CharData:
-			s.text.WriteString(t.Data)
+			s.text = append(s.text, t.Data...)
 			s.ssml.WriteString(xmlText.Replace(t.Data))
 		case *etree.Element:
 			s.mark(child)
@@ -70,9 +71,9 @@ func (s *speech) mark(e *element) {
 		if m == nil {
 			e.unknownMark()
 		}
-		s.text.WriteByte(' ')
+		s.text = append(s.text, ' ')
 		s.inside(e)
-		s.text.WriteByte(' ')
+		s.text = append(s.text, ' ')
 		return
 	}
 	m.check(e)
@@ -117,6 +118,9 @@ func (s *speech) fits(e *element) bool {
 }
 
 func (e *element) unknownMark() {
+	if !e.p.room(Warning) {
+		return
+	}
 	msg := "<" + e.name + "> is no mark of speech; its text is spoken without it"
 	fix := suggest(e.name, markNames)
 	switch {
@@ -138,16 +142,20 @@ func (m *mark) check(e *element) {
 		valid, ok := m.attrs[name]
 		switch {
 		case !ok:
+			if !e.p.room(Warning) {
+				continue
+			}
 			var known []string
 			for k := range m.attrs {
 				known = append(known, k)
 			}
+			slices.Sort(known)
 			fix := orDefault(suggest(name, known), "remove it")
 			if name == "lang" && e.name == "lang" {
 				fix = "write xml:lang"
 			}
 			e.p.slip(e.p.attrAt(e, i), Warning, 12200, "<"+e.name+"> has no attribute "+quoted(name), fix, ignored)
-		case !valid.has(a.Value) && !templated(a.Value):
+		case ok && !valid.has(a.Value) && !templated(a.Value) && e.p.room(Warning):
 			e.p.slip(e.p.attrAt(e, i), Warning, 12200, name+"="+quoted(a.Value)+" of <"+e.name+"> is no value it has, and has no effect", valid.fix(a.Value), ignored)
 		}
 	}
@@ -189,19 +197,17 @@ func (s *speech) block(e *element, d time.Duration) {
 
 // instead speaks another text than the inside of e.
 func (s *speech) instead(e *element, other func(string) string) {
-	var around strings.Builder
-	around.WriteString(s.text.String())
-	s.text.Reset()
+	around := len(s.text)
 	s.wrapped(e)
-	inner := s.text.String()
-	s.text.Reset()
-	s.text.WriteString(around.String() + other(collapse(inner)))
+	around = min(around, len(s.text)) // a pause inside has taken the text before it
+	inner := string(s.text[around:])
+	s.text = append(s.text[:around], other(collapse(inner))...)
 }
 
 // flush makes a part of the text read so far.
 func (s *speech) flush() {
-	text := collapse(s.text.String())
-	s.text.Reset()
+	text := collapse(string(s.text))
+	s.text = s.text[:0]
 	if text == "" {
 		return
 	}

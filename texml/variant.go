@@ -58,7 +58,9 @@ func (p *parse) filledIn(parts []tmpl) *parse {
 			default:
 				s.Msg += ", when parameters are " + quoted(values[i])
 			}
-			all.slips = append(all.slips, s)
+			if all.room(s.Level) {
+				all.slips = append(all.slips, s)
+			}
 		}
 	}
 	return all

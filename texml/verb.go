@@ -127,6 +127,9 @@ func (e *element) noun() Node {
 
 // unknownVerb reports a child of <Response> that is no verb.
 func (e *element) unknownVerb() {
+	if !e.p.room(Warning) {
+		return
+	}
 	if h := home(e.name); h != "" {
 		e.slip(Warning, 12200, "<"+e.name+"> cannot be inside <Response>", h, ignored)
 		return
