@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,12 +18,14 @@ import (
 const (
 	rate      = 8000 // of a scripted call, PCMU
 	eventType = 101
+	eventKeys = "0123456789*#ABCD" // by their codes (RFC 4733 §3.2)
 )
 
 // phone is the caller's telephone and, as a runtime.Leg, the line to it. What
 // it sends and hears are RTP packets that go through memory.
 type phone struct {
 	pacer  *media.Pacer
+	trace  *trace
 	stream *media.Stream // nil until answered
 	addr   netip.AddrPort
 
@@ -39,8 +42,8 @@ type phone struct {
 // heardFor is how much of what it hears a phone remembers.
 const heardFor = 100 * time.Millisecond
 
-func newPhone(p *media.Pacer) *phone {
-	return &phone{pacer: p, addr: netip.MustParseAddrPort("192.0.2.1:4000"),
+func newPhone(p *media.Pacer, tr *trace) *phone {
+	return &phone{pacer: p, trace: tr, addr: netip.MustParseAddrPort("192.0.2.1:4000"),
 		done: make(chan struct{}), since: time.Now()}
 }
 
@@ -116,13 +119,7 @@ func (p *phone) now() uint32 { return uint32(time.Since(p.since) * rate / time.S
 // key sends the packet of a key that has been down for held (RFC 4733 §2.5).
 // begun is the RTP time of its first packet.
 func (p *phone) key(digit byte, begun uint32, held time.Duration, first, last bool) {
-	const codes = "0123456789*#ABCD"
-	code := byte(0)
-	for i := range codes {
-		if codes[i] == digit {
-			code = byte(i)
-		}
-	}
+	code := byte(strings.IndexByte(eventKeys, digit))
 	n := uint16(held * rate / time.Second)
 	flags := byte(10) // volume, -10 dBm0
 	if last {
@@ -144,8 +141,14 @@ type memory phone
 func (m *memory) Send(b []byte) error {
 	var h rtp.Header
 	n, err := h.Unmarshal(b)
-	if err != nil || h.PayloadType != 0 {
+	if err != nil {
 		return err
+	}
+	if h.PayloadType == eventType {
+		if code := int(b[n]); h.Marker && code < len(eventKeys) { // a key begins
+			m.trace.note("hears key " + eventKeys[code:code+1])
+		}
+		return nil
 	}
 	sound := make(pcm.Frame, len(b)-n)
 	g711.DecodeULaw(sound, b[n:])

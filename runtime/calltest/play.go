@@ -112,7 +112,7 @@ func play(t *testing.T, s *Script, env Env, base string, now time.Time) string {
 		})
 	}()
 
-	a := newPhone(pacer)
+	a := newPhone(pacer, tr)
 	over := make(chan struct{})
 	s.act(a, tr, over, func() {
 		set := s.setup(account, base)
