@@ -27,7 +27,7 @@ type save struct {
 func newRecorder(s *Server) *recorder {
 	r := &recorder{server: s, seed: maphash.MakeSeed()}
 	for i := range r.queues {
-		r.queues[i] = make(chan save, 256)
+		r.queues[i] = make(chan save, 64)
 		r.wg.Go(func() { r.write(r.queues[i]) })
 	}
 	return r
