@@ -44,7 +44,7 @@ func (a attr) on(d Dialect) attr {
 func (a attr) written() bool { return a.index >= 0 }
 
 // quiet reports whether nothing is said about a bad value.
-func (a attr) quiet() bool { return templated(a.value) || !a.e.p.room(Warning) }
+func (a attr) quiet() bool { return templated(a.value) || !a.e.p.tells(Warning) }
 
 // bad reports a value that is not used as written.
 func (a attr) bad(why, fix string) {
@@ -60,7 +60,7 @@ func (a attr) bad(why, fix string) {
 }
 
 func (a attr) slip(level Level, code int, msg, fix, platforms string) {
-	if !a.e.p.room(level) {
+	if !a.e.p.tells(level) {
 		return
 	}
 	a.e.p.slip(a.e.p.attrAt(a.e, a.index), level, code, msg, fix, platforms)
@@ -278,7 +278,7 @@ next:
 				continue next
 			}
 		}
-		if later || !a.e.p.room(Warning) {
+		if later || !a.e.p.tells(Warning) {
 			continue
 		}
 		a.bad("has "+quoted(v)+", which is not a value of it, and is left out", choice(v, values))

@@ -46,12 +46,14 @@ func (p *parse) take(q *parse) {
 		pos Pos
 		msg string
 	}
-	have := make(map[place]bool, len(p.slips))
-	for _, s := range p.slips {
-		have[place{s.Pos, s.Msg}] = true
+	have := make(map[place]bool)
+	if len(q.slips) > 0 {
+		for _, s := range p.slips {
+			have[place{s.Pos, s.Msg}] = true
+		}
 	}
 	for _, s := range q.slips {
-		if !have[place{s.Pos, s.Msg}] && p.room(s.Level) {
+		if !have[place{s.Pos, s.Msg}] && p.tells(s.Level) {
 			p.slips = append(p.slips, s)
 		}
 	}
@@ -68,6 +70,7 @@ func (p *parse) check() bool {
 			break
 		}
 		p.take(q)
+		q.over()
 		q = p.another(q.src[:q.bareAt] + "+" + q.src[q.bareAt+1:]) // same length: places stay right
 		root = q.tree()
 	}
@@ -75,6 +78,7 @@ func (p *parse) check() bool {
 		q.reach(response(root))
 	}
 	p.take(q)
+	q.over()
 	return root != nil
 }
 

@@ -54,6 +54,7 @@ type Document struct {
 // than 100 slips, the last says how many more there are.
 func Parse(source string, body []byte, d Dialect) (*Document, error) {
 	p := open(source, body, d)
+	defer p.over()
 	if !p.failed {
 		if root := p.tree(); root != nil {
 			verbs := response(root)
@@ -84,7 +85,7 @@ func (p *parse) told() Errors {
 
 // response reads the verbs of the root.
 func response(e *element) []Node {
-	mark := len(e.p.asked)
+	e.p.asked = make([]string, 0, 64)
 	verbs := make([]Node, 0, len(e.Child))
 	for c := e.first; c != nil; c = c.next {
 		if n := c.verb(); n != nil {
@@ -93,6 +94,6 @@ func response(e *element) []Node {
 	}
 	e.first = nil
 	e.noText("only verbs can stand here; put words into <Say>")
-	e.done(mark)
+	e.done(0)
 	return verbs
 }

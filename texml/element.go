@@ -71,7 +71,7 @@ func (e *element) noText(fix string) {
 // nodes reads the children with the allowed names, and reports the others with
 // Twilio's code of a wrong child.
 func (e *element) nodes(code int, allowed ...string) []Node {
-	var found []Node
+	found := make([]Node, 0, len(e.Child))
 	for c := e.kids(); c != nil; c = c.next {
 		if !c.allowed(code, allowed...) {
 			continue
@@ -105,7 +105,7 @@ func (e *element) allowed(code int, names ...string) bool {
 
 // misplaced reports an element that cannot stand inside its parent.
 func (e *element) misplaced(code int, names []string) {
-	if !e.p.room(Warning) {
+	if !e.p.tells(Warning) {
 		return
 	}
 	parent := e.parent.name
@@ -143,7 +143,7 @@ func (e *element) done(mark int) {
 		if e.read&(1<<i) != 0 || a.Space != "" || a.Key == "xmlns" {
 			continue
 		}
-		if !e.p.room(Warning) {
+		if !e.p.tells(Warning) {
 			continue
 		}
 		fix := suggest(a.Key, known)

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/beevik/etree"
 )
@@ -17,13 +18,14 @@ type parse struct {
 	dialect Dialect
 	src     string // in UTF-8, without a byte order mark
 	slips   Errors
-	untold  int             // slips beyond maxSlips
-	worst   Level           // among the untold
-	failed  bool            // some slip is Fatal
-	asked   []string        // attributes that the elements being read have asked for
-	lines   []int           // offsets of line starts, made when first needed
-	spare   []element       // room for the elements to come
-	trees   []etree.Element // and for their part of the tree
+	untold  int                   // slips beyond maxSlips
+	worst   Level                 // among the untold
+	failed  bool                  // some slip is Fatal
+	asked   []string              // attributes that the elements being read have asked for
+	lines   []int                 // offsets of line starts, made when first needed
+	room    *[MaxElements]element // of which count are used
+	count   int
+	trees   []etree.Element // room for the tree to come
 	texts   []etree.CharData
 	tokens  []etree.Token // for elements that hold one thing, as most do
 	attrs   []etree.Attr
@@ -66,7 +68,7 @@ func open(source string, body []byte, d Dialect) *parse {
 }
 
 func newParse(source string, d Dialect) *parse {
-	return &parse{source: source, dialect: d, asked: make([]string, 0, 64), bareAt: -1}
+	return &parse{source: source, dialect: d, bareAt: -1}
 }
 
 // start reports what stands before the first tag.
@@ -80,13 +82,26 @@ func (p *parse) start(bom bool) {
 	}
 }
 
+// rooms keeps the elements of readings that are over, whose trees live on.
+var rooms = sync.Pool{New: func() any { return new([MaxElements]element) }}
+
+// over ends a reading: nobody has an element of it any more.
+func (p *parse) over() {
+	if p.room != nil {
+		clear(p.room[:p.count])
+		rooms.Put(p.room)
+		p.room = nil
+	}
+}
+
 // tree reads the document in one pass over the tokens of encoding/xml. It gives
 // nil if the XML is broken or over a limit.
 func (p *parse) tree() *element {
 	dec := xml.NewDecoder(strings.NewReader(p.src))
 	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // decoded already
 	var root, cur *element
-	depth, count := 0, 0
+	p.room = rooms.Get().(*[MaxElements]element)
+	depth := 0
 	for {
 		off := int(dec.InputOffset())
 		line, col := dec.InputPos()
@@ -107,7 +122,7 @@ func (p *parse) tree() *element {
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			if depth, count = depth+1, count+1; !p.within(off, depth, count, len(t.Attr)) {
+			if depth++; !p.within(off, depth, len(t.Attr)) {
 				return nil
 			}
 			if cur == nil && root != nil {
@@ -134,7 +149,7 @@ func (p *parse) tree() *element {
 			}
 			cur, depth = cur.parent, depth-1
 		case xml.CharData:
-			p.chars(cur, t, off)
+			p.chars(cur, t, off, int(dec.InputOffset()))
 		case xml.Directive:
 			if len(t) >= 12 && equalFold(string(t[:12]), "doctype html") {
 				p.fatal(off, 12102, anHTMLPage, answerWithXML)
@@ -146,11 +161,11 @@ func (p *parse) tree() *element {
 }
 
 // within reports whether the counts are inside the limits.
-func (p *parse) within(off, depth, count, attrs int) bool {
+func (p *parse) within(off, depth, attrs int) bool {
 	switch {
 	case depth > MaxDepth:
 		p.fatal(off, 12100, "more than 32 elements inside each other", "close what should be closed")
-	case count > MaxElements:
+	case p.count == MaxElements:
 		p.fatal(off, 12100, "more than 1000 elements", "split the document and go on with <Redirect>")
 	case attrs > maxAttrs:
 		p.fatal(off, 12100, "an element with more than 64 attributes", "remove those that no verb has")
@@ -162,13 +177,14 @@ func (p *parse) within(off, depth, count, attrs int) bool {
 
 // element adds a child to cur.
 func (p *parse) element(cur *element, t *xml.StartElement) *element {
-	if len(p.spare) == 0 {
-		p.spare, p.trees, p.tokens = make([]element, p.left()), make([]etree.Element, p.left()), make([]etree.Token, p.left())
+	if len(p.trees) == 0 {
+		p.trees, p.tokens = make([]etree.Element, p.left()), make([]etree.Token, p.left())
 	}
-	e := &p.spare[0]
+	e := &p.room[p.count]
+	p.count++
 	e.p, e.parent, e.text, e.Element = p, cur, -1, &p.trees[0]
 	e.Tag, e.Child = t.Name.Local, p.tokens[:0:1]
-	p.spare, p.trees, p.tokens = p.spare[1:], p.trees[1:], p.tokens[1:]
+	p.trees, p.tokens = p.trees[1:], p.tokens[1:]
 	if cur != nil {
 		cur.AddChild(e.Element)
 		e.words = cur.words
@@ -188,7 +204,7 @@ func (p *parse) element(cur *element, t *xml.StartElement) *element {
 	}
 	if n := len(t.Attr); n > 0 {
 		if len(p.attrs) < n {
-			p.attrs = make([]etree.Attr, max(n, 16))
+			p.attrs = make([]etree.Attr, max(n, 32))
 		}
 		e.Attr, p.attrs = p.attrs[:n:n], p.attrs[n:]
 		for i, a := range t.Attr {
@@ -210,7 +226,7 @@ func (p *parse) uniqueAttrs(e *element) {
 	for i := range e.Attr {
 		if a := &e.Attr[i]; writtenBefore(e.Attr[:i], a) {
 			p.failed = true
-			if p.room(Fatal) {
+			if p.tells(Fatal) {
 				p.fatal(p.attrAt(e, i), 12100, "attribute "+a.Key+" of <"+e.name+"> is written twice", "remove one of them")
 			}
 		}
@@ -226,8 +242,8 @@ func writtenBefore(attrs []etree.Attr, a *etree.Attr) bool {
 	return false
 }
 
-// chars adds text to the element around it.
-func (p *parse) chars(cur *element, text xml.CharData, off int) {
+// chars adds text, which stands from off to end, to the element around it.
+func (p *parse) chars(cur *element, text xml.CharData, off, end int) {
 	blank := isBlank(text)
 	switch {
 	case cur != nil && (!blank || cur.words):
@@ -236,7 +252,9 @@ func (p *parse) chars(cur *element, text xml.CharData, off int) {
 		}
 		c := &p.texts[0]
 		p.texts = p.texts[1:]
-		c.Data = string(text)
+		if c.Data = p.src[off:end]; c.Data != string(text) { // it has entities or CDATA
+			c.Data = string(text)
+		}
 		cur.AddChild(c)
 		if !blank && cur.text < 0 {
 			cur.text = p.skipBlank(off)
@@ -315,9 +333,9 @@ func (p *parse) attrAt(e *element, i int) int {
 	}
 }
 
-// room reports whether one more slip is told. One that is not is counted, and
+// tells reports whether one more slip is told. One that is not is counted, and
 // needs no words.
-func (p *parse) room(level Level) bool {
+func (p *parse) tells(level Level) bool {
 	if len(p.slips) < maxSlips {
 		return true
 	}
@@ -327,14 +345,14 @@ func (p *parse) room(level Level) bool {
 }
 
 func (p *parse) slip(off int, level Level, code int, msg, fix, platforms string) {
-	if p.room(level) {
+	if p.tells(level) {
 		p.slips = append(p.slips, &Error{Source: p.source, Pos: p.at(off), Level: level, Code: code, Msg: msg, Fix: fix, Platforms: platforms})
 	}
 }
 
 func (p *parse) fatal(off, code int, msg, fix string) {
 	p.failed = true
-	if p.room(Fatal) {
+	if p.tells(Fatal) {
 		p.slip(off, Fatal, code, msg, fix, "Twilio runs the fallback URL with error "+strconv.Itoa(code))
 		p.slips[len(p.slips)-1].Context = p.context(off)
 	}

@@ -32,13 +32,15 @@ const (
 // exist or cannot stand where it is, is reported and left out; its text is
 // spoken.
 func spoken(e *element) ([]Part, string) {
-	s := &speech{rate: 1}
+	s := speech{rate: 1}
 	if e.first == nil {
 		if text := collapse(e.content()); text != "" {
 			return []Part{{Text: text, Rate: 1}}, ""
 		}
 		return nil, ""
 	}
+	s.parts, s.text = make([]Part, 0, len(e.Child)), make([]byte, 0, 128)
+	s.ssml.Grow(128)
 	s.inside(e)
 	s.flush()
 	e.first, e.text = nil, -1
@@ -118,7 +120,7 @@ func (s *speech) fits(e *element) bool {
 }
 
 func (e *element) unknownMark() {
-	if !e.p.room(Warning) {
+	if !e.p.tells(Warning) {
 		return
 	}
 	msg := "<" + e.name + "> is no mark of speech; its text is spoken without it"
@@ -142,7 +144,7 @@ func (m *mark) check(e *element) {
 		valid, ok := m.attrs[name]
 		switch {
 		case !ok:
-			if !e.p.room(Warning) {
+			if !e.p.tells(Warning) {
 				continue
 			}
 			var known []string
@@ -155,7 +157,7 @@ func (m *mark) check(e *element) {
 				fix = "write xml:lang"
 			}
 			e.p.slip(e.p.attrAt(e, i), Warning, 12200, "<"+e.name+"> has no attribute "+quoted(name), fix, ignored)
-		case ok && !valid.has(a.Value) && !templated(a.Value) && e.p.room(Warning):
+		case ok && !valid.has(a.Value) && !templated(a.Value) && e.p.tells(Warning):
 			e.p.slip(e.p.attrAt(e, i), Warning, 12200, name+"="+quoted(a.Value)+" of <"+e.name+"> is no value it has, and has no effect", valid.fix(a.Value), ignored)
 		}
 	}

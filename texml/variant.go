@@ -58,7 +58,7 @@ func (p *parse) filledIn(parts []tmpl) *parse {
 			default:
 				s.Msg += ", when parameters are " + quoted(values[i])
 			}
-			if all.room(s.Level) {
+			if all.tells(s.Level) {
 				all.slips = append(all.slips, s)
 			}
 		}

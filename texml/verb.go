@@ -127,7 +127,7 @@ func (e *element) noun() Node {
 
 // unknownVerb reports a child of <Response> that is no verb.
 func (e *element) unknownVerb() {
-	if !e.p.room(Warning) {
+	if !e.p.tells(Warning) {
 		return
 	}
 	if h := home(e.name); h != "" {
