@@ -353,6 +353,7 @@ func TestCodecChangeDropsWhatIsBuffered(t *testing.T) {
 		c.Codec, c.PayloadType = "PCMA", 8
 		s.Configure(c)
 		time.Sleep(200 * time.Millisecond)
+		synctest.Wait()
 		for _, v := range got {
 			if v < -8 || v > 8 {
 				t.Fatalf("heard %v", got)
