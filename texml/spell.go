@@ -26,21 +26,35 @@ func suggest(name string, known []string) string {
 			return "names are case-sensitive: write " + k
 		}
 	}
+	if meant := Nearest(name, known); meant != "" {
+		return "did you mean " + meant + "?"
+	}
+	return ""
+}
+
+// Nearest gives the known name that was probably meant by name, or "". Case,
+// blanks, - and _ are no difference.
+func Nearest(name string, known []string) string {
+	name = plain(name)
 	best, least := "", 1<<30
-	lower := strings.ToLower(name)
 	for _, k := range known {
-		if !closeTo(max(len(k)-len(name), len(name)-len(k)), k) {
+		p := plain(k)
+		if p == name {
+			return k
+		}
+		if !closeTo(max(len(p)-len(name), len(name)-len(p)), p) {
 			continue // so many letters are missing or too many at least
 		}
-		if d := distance(lower, strings.ToLower(k)); d < least && closeTo(d, k) {
+		if d := distance(name, p); d < least && closeTo(d, p) {
 			best, least = k, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return "did you mean " + best + "?"
+	return best
 }
+
+func plain(name string) string { return strings.ToLower(joints.Replace(name)) }
+
+var joints = strings.NewReplacer(" ", "", "-", "", "_", "")
 
 // near reports whether a is likely a slip for b.
 func near(a, b string) bool { return closeTo(distance(strings.ToLower(a), strings.ToLower(b)), b) }

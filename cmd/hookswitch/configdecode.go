@@ -132,7 +132,7 @@ func (d *decoder) pairs(path string, n *yaml.Node, each func(key, value *yaml.No
 func (d *decoder) unknown(path string, key *yaml.Node, t reflect.Type) {
 	names := keysOf(t)
 	fix := "remove it"
-	if meant := closest(key.Value, names); meant != "" {
+	if meant := texml.Nearest(key.Value, names); meant != "" {
 		fix = "did you mean " + meant + "?"
 	} else if len(names) <= 12 {
 		fix = "it has " + strings.Join(names, ", ")
@@ -268,7 +268,7 @@ func oneOf(text string, choices []string) (string, error) {
 		}
 	}
 	fix := "write " + strings.Join(choices, " or ")
-	if meant := closest(text, choices); meant != "" {
+	if meant := texml.Nearest(text, choices); meant != "" {
 		fix = "did you mean " + meant + "?"
 	}
 	return "", fmt.Errorf("is not one of %s; %s", strings.Join(choices, ", "), fix)
