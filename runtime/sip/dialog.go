@@ -66,6 +66,13 @@ func (s *Server) newDialog(r *request) dialog {
 	return d
 }
 
+// isPeer tells whether requests of the dialog may come from ip.
+func (l *Leg) isPeer(ip netip.Addr) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.peers, ip)
+}
+
 // hostFor is the address under which the other end of p can reach us.
 func (s *Server) hostFor(p path) netip.Addr {
 	if s.cfg.ExternalIP.IsValid() && !inside(p.remote.Addr()) {

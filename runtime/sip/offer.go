@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"slices"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
@@ -245,7 +246,7 @@ func (l *Leg) refresh(r *request) {
 	if c := r.Contact(); c != nil {
 		l.target = c.Address
 	}
-	if ip, ok := literal(l.target.Host); ok && len(l.peers) < 16 {
+	if ip, ok := literal(l.target.Host); ok && len(l.peers) < 16 && !slices.Contains(l.peers, ip) {
 		l.peers = append(l.peers, ip)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -169,7 +168,7 @@ func (s *Server) dialog(r *request) *Leg {
 	if l == nil {
 		return nil
 	}
-	if !slices.Contains(l.peers, r.path.remote.Addr()) {
+	if !l.isPeer(r.path.remote.Addr()) {
 		s.note(slog.LevelWarn, "elsewhere", "a request for a call came from elsewhere", "method", r.Method, "from", r.path.remote)
 		return nil
 	}

@@ -249,6 +249,29 @@ func TestNoMedia(t *testing.T) {
 	}
 }
 
+// Re-INVITEs from the same place must not use up what is known of a peer's
+// addresses.
+func TestManyReinvitesThenAnotherContact(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		p := b.phone("mobile")
+		p.invite(pcmu)
+		p.ack("")
+		for range 20 {
+			p.seq++
+			p.invite(pcmu)
+			p.ack("")
+		}
+		p.seq++
+		moved := b.phoneAt("192.0.2.8:5070", "mobile")
+		p.raw("UPDATE sip:100@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7:5070;branch=z9hG4bKmove;rport\r\n" +
+			"From: <sip:alice@example.com>;tag=a1\r\nTo: <sip:100@192.0.2.1>;tag=" + p.toTag + "\r\n" +
+			"Call-ID: mobile\r\nCSeq: 50 UPDATE\r\nContact: <sip:alice@192.0.2.8:5070>\r\nContent-Length: 0\r\n\r\n")
+		p.want("SIP/2.0 200")
+		moved.toTag, moved.seq = p.toTag, 50
+		moved.bye()
+	})
+}
+
 func TestNoMediaAfterHold(t *testing.T) {
 	bubble(t, func(cfg *Config) { cfg.MediaTimeout = 0 }, func(b *bench) {
 		p := b.phone("resumed")
