@@ -72,7 +72,7 @@ type Leg struct {
 	pending   *accepted // a 2xx that waits for its ACK
 	waiting   *request  // a re-INVITE that came before that ACK
 	waitTx    *transaction
-	wire      media.Wire // from the answer on; owned by stream once there is one
+	wire      media.Wire // from the answer on; owned by stream, which is there from the ACK on
 	port      int
 	session   uint64       // id of our descriptions
 	described *sdp.Session // our last one; nil before the answer
@@ -194,9 +194,6 @@ func (l *Leg) Invite() *Invite { return &l.invite }
 func (l *Leg) Stream() *media.Stream {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.confirm {
-		return nil
-	}
 	return l.stream
 }
 

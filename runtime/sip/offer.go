@@ -55,7 +55,6 @@ func (l *Leg) accept() error {
 		if l.described, l.agreed, err = sdp.Answer(l.offer, l.description()); err != nil {
 			return err // cannot be: the INVITE was tried
 		}
-		l.startStream()
 	}
 	l.answered = true
 	l.acceptWith(l.first, l.tx, l.offer == nil)
@@ -115,17 +114,22 @@ func (l *Leg) ack(r *request) {
 	}
 }
 
-// confirmed marks the first ACK.
+// confirmed marks the first ACK. Sound begins here and not at the 200: an INVITE
+// is easily sent in a peer's name, and would have us send half a minute of RTP to
+// whatever address its offer gives. The ACK has our tag, so its sender has seen
+// the 200.
 func (l *Leg) confirmed() {
 	if l.confirm {
 		return
 	}
 	l.confirm = true
-	close(l.acked)
-	if l.server.cfg.MediaTimeout > 0 && l.stream != nil {
+	l.stream = media.NewStream(l.server.cfg.Pacer, l.wire, l.mediaConfig())
+	l.stream.Start()
+	if l.server.cfg.MediaTimeout > 0 {
 		l.since = time.Now()
 		l.silence = time.AfterFunc(l.server.cfg.MediaTimeout, l.watch)
 	}
+	close(l.acked)
 }
 
 // answeredIn reads the answer to our offer from an ACK.
@@ -151,16 +155,9 @@ func (l *Leg) agree(agreed sdp.Agreed) {
 		}
 	}
 	l.agreed = agreed
-	if l.stream == nil {
-		l.startStream()
-		return
+	if l.stream != nil {
+		l.stream.Configure(l.mediaConfig())
 	}
-	l.stream.Configure(l.mediaConfig())
-}
-
-func (l *Leg) startStream() {
-	l.stream = media.NewStream(l.server.cfg.Pacer, l.wire, l.mediaConfig())
-	l.stream.Start()
 }
 
 func (l *Leg) mediaConfig() media.Config {

@@ -69,10 +69,11 @@ func (m *memory) queue(to netip.AddrPort) chan string {
 func (m *memory) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(m.local) }
 func (m *memory) Close() error        { m.once.Do(func() { close(m.closed) }); return nil }
 
-// silentWire is a media wire that nothing comes from.
-type silentWire struct{ open *atomic.Int32 }
+// silentWire is a media wire that nothing comes from. It counts those that are
+// open and what is sent.
+type silentWire struct{ open, sent *atomic.Int32 }
 
-func (silentWire) Send([]byte) error                              { return nil }
+func (w silentWire) Send([]byte) error                            { w.sent.Add(1); return nil }
 func (silentWire) SendRTCP([]byte) error                          { return nil }
 func (silentWire) Drain(_, _ func(b []byte, from netip.AddrPort)) {}
 func (silentWire) SetRemote(_, _ netip.AddrPort)                  {}
@@ -84,6 +85,7 @@ type bench struct {
 	t      *testing.T
 	socket *memory
 	wires  atomic.Int32 // open ones
+	sent   atomic.Int32 // RTP packets
 }
 
 // bubble runs f in virtual time against a server and checks that the end
@@ -104,7 +106,7 @@ func bubble(t *testing.T, change func(*Config), f func(b *bench)) {
 		b := &bench{t: t, socket: newMemory()}
 		s, err := newServer(cfg, func() (media.Wire, int, error) {
 			b.wires.Add(1)
-			return silentWire{&b.wires}, 40000, nil
+			return silentWire{&b.wires, &b.sent}, 40000, nil
 		})
 		if err != nil {
 			t.Fatal(err)

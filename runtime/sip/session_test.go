@@ -249,6 +249,25 @@ func TestNoMedia(t *testing.T) {
 	}
 }
 
+// Whoever sends an INVITE in a peer's name must not have us send RTP to the
+// address in its offer; only who has seen our answer can confirm it.
+func TestNoSoundBeforeAck(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		p := b.phone("unconfirmed")
+		p.invite(pcmu)
+		p.want("SIP/2.0 200") // after 0.5 s
+		if got := b.sent.Load(); got != 0 {
+			t.Errorf("%d RTP packets before the ACK", got)
+		}
+		p.ack("")
+		synctest.Wait()
+		if got := b.sent.Load(); got != 1 {
+			t.Errorf("%d RTP packets at the ACK, want 1", got)
+		}
+		p.bye()
+	})
+}
+
 // Re-INVITEs from the same place must not use up what is known of a peer's
 // addresses.
 func TestManyReinvitesThenAnotherContact(t *testing.T) {
