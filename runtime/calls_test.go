@@ -24,6 +24,9 @@ func TestCalls(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if first, _, _ := strings.Cut(string(s.WithWant("")), "\n"); !strings.HasPrefix(first, "# ") {
+				t.Errorf("it begins with %q, want a comment that says what it shows", first)
+			}
 			got := calltest.Play(t, s, calltest.Env{})
 			diff := calltest.Diff(s.Want, got)
 			if diff == "" {

@@ -1,0 +1,195 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hookswitch/hookswitch/runtime"
+	"github.com/hookswitch/hookswitch/runtime/store"
+	"github.com/hookswitch/hookswitch/runtime/webhook"
+)
+
+// delivering owes callbacks, delivers them for so long, and returns what the
+// web was asked: when, since the start, and for what.
+func delivering(t *testing.T, owed []runtime.Callback, long time.Duration, answer func(ctx context.Context, r webhook.Request) error) (tries []try) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	began := time.Now()
+	st := store.Memory()
+	for _, cb := range owed {
+		cb.AccountSID, cb.Created, cb.Due, cb.Method = "AC1", began, began, "POST"
+		call := runtime.CallRecord{SID: cb.CallSID, AccountSID: "AC1", Created: began}
+		if err := st.Save(ctx, call, nil, []runtime.Callback{cb}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var mu sync.Mutex
+	s := runtime.New(runtime.Config{Store: st, Web: answering(func(ctx context.Context, r webhook.Request) error {
+		mu.Lock()
+		tries = append(tries, try{time.Since(began), r.URL, r.Header.Get("I-Twilio-Idempotency-Token")})
+		mu.Unlock()
+		return answer(ctx, r)
+	})})
+	over := make(chan error)
+	go func() {
+		over <- s.Deliver(ctx, func(account string, telnyx bool) (webhook.Signer, bool) { return webhook.Twilio("1"), true })
+	}()
+	time.Sleep(long)
+	stop()
+	if err := <-over; !errors.Is(err, context.Canceled) {
+		t.Errorf("Deliver ended with %v, want the end of its context", err)
+	}
+	s.Close()
+	return tries
+}
+
+type try struct {
+	at         time.Duration
+	url, token string
+}
+
+type answering func(context.Context, webhook.Request) error
+
+func (a answering) Do(ctx context.Context, r webhook.Request) (*webhook.Response, error) {
+	return nil, a(ctx, r)
+}
+func (answering) Media(context.Context, string) (*webhook.Response, error) { return nil, nil }
+
+var errDown = errors.New("the server is down")
+
+func TestACallbackIsTriedAgainForADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := delivering(t, []runtime.Callback{{CallSID: "CA1", URL: "http://a/s", Token: "t1"}}, 72*time.Hour,
+			func(context.Context, webhook.Request) error { return errDown })
+		wait := 2 * time.Second
+		for i := 1; i < len(tries); i++ {
+			if d := tries[i].at - tries[i-1].at; d < wait || d >= wait+wait/10+time.Millisecond {
+				t.Errorf("try %d came %v after the one before it, want %v and up to a tenth more", i+1, d, wait)
+			}
+			if tries[i].token != "t1" {
+				t.Errorf("try %d has the token %q, want the same each time", i+1, tries[i].token)
+			}
+			wait = min(2*wait, time.Hour)
+		}
+		if last := tries[len(tries)-1].at; last < 24*time.Hour || last > 26*time.Hour {
+			t.Errorf("the last try came after %v, want the first one after a day", last)
+		}
+	})
+}
+
+func TestCallbacksOfACallWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := true
+		tries := delivering(t, []runtime.Callback{
+			{CallSID: "CA1", URL: "http://a/1"}, {CallSID: "CA1", URL: "http://a/2"}, {CallSID: "CA2", URL: "http://a/other"},
+		}, time.Hour, func(_ context.Context, r webhook.Request) error {
+			if r.URL == "http://a/1" && down {
+				down = false
+				return errDown
+			}
+			return nil
+		})
+		var order []string
+		for _, x := range tries {
+			order = append(order, fmt.Sprintf("%s %v", x.url, x.at.Round(time.Second)))
+		}
+		slices.Sort(order[:2]) // two calls at once
+		if got, want := strings.Join(order, ", "), "http://a/1 0s, http://a/other 0s, http://a/1 2s, http://a/2 2s"; got != want {
+			t.Errorf("tried %s; want %s", got, want)
+		}
+	})
+}
+
+func TestAStuckHostHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var owed []runtime.Callback
+		for i := range 10_000 {
+			owed = append(owed, runtime.Callback{CallSID: fmt.Sprintf("CA%d", i), URL: "http://stuck/s"})
+		}
+		for i := range 20 {
+			owed = append(owed, runtime.Callback{CallSID: fmt.Sprintf("CB%d", i), URL: fmt.Sprintf("http://well/%d", i)})
+		}
+		stuck, most := 0, 0
+		var mu sync.Mutex
+		tries := delivering(t, owed, 14*time.Second, func(ctx context.Context, r webhook.Request) error {
+			if r.URL != "http://stuck/s" {
+				return nil
+			}
+			mu.Lock()
+			stuck++
+			most = max(most, stuck)
+			mu.Unlock()
+			defer func() { mu.Lock(); stuck--; mu.Unlock() }()
+			select {
+			case <-time.After(15 * time.Second):
+				return errDown
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		})
+		taken := 0
+		for _, x := range tries {
+			if x.url == "http://stuck/s" {
+				continue
+			}
+			taken++
+			if x.at != 0 {
+				t.Errorf("%s was sent after %v, want at once", x.url, x.at)
+			}
+		}
+		if taken != 20 {
+			t.Errorf("%d of 20 callbacks were sent to the host that is well", taken)
+		}
+		if most != 32 {
+			t.Errorf("%d callbacks were under way to the stuck host, want 32", most)
+		}
+	})
+}
+
+func TestDeliverEndsWithItsRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		under := 0
+		delivering(t, []runtime.Callback{{CallSID: "CA1", URL: "http://a/s"}}, time.Second,
+			func(ctx context.Context, r webhook.Request) error {
+				under++
+				<-ctx.Done()
+				time.Sleep(300 * time.Millisecond) // the connection takes its time to end
+				under--
+				return context.Cause(ctx)
+			})
+		if under != 0 {
+			t.Error("Deliver returned while a request was under way")
+		}
+	})
+}
+
+func TestACallbackWhoseAccountIsGoneIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		st := store.Memory()
+		st.Save(ctx, runtime.CallRecord{SID: "CA1", AccountSID: "AC9"}, nil, []runtime.Callback{{CallSID: "CA1", AccountSID: "AC9", URL: "http://a/s"}})
+		s := runtime.New(runtime.Config{Store: st, Web: answering(func(_ context.Context, r webhook.Request) error {
+			t.Error("a callback went out unsigned")
+			return nil
+		})})
+		over := make(chan error)
+		go func() {
+			over <- s.Deliver(ctx, func(string, bool) (webhook.Signer, bool) { return nil, false })
+		}()
+		synctest.Wait()
+		if _, ok, err := st.NextDue(ctx); ok || err != nil {
+			t.Errorf("it is still owed (%v)", err)
+		}
+		stop()
+		<-over
+		s.Close()
+	})
+}
