@@ -167,7 +167,11 @@ func (a attr) count(def, lo, hi int, unit string) int {
 	}
 	f, ok := a.parse()
 	if !ok {
-		a.bad("is not a number; "+strconv.Itoa(def)+" is used", "write "+span(lo, hi, unit))
+		used := strconv.Itoa(def) + " is used"
+		if def < lo {
+			used = "it counts as not written"
+		}
+		a.bad("is not a number; "+used, "write "+span(lo, hi, unit))
 		return def
 	}
 	n := int(max(float64(lo), min(float64(hi), math.Round(f))))

@@ -181,7 +181,11 @@ func (e *element) phoneNumber(text string) (string, bool) {
 	case templated(text):
 		return text, true
 	case wrong || number == "" || number == "+" || strings.LastIndexByte(number, '+') > 0:
-		e.slip(Warning, 13223, "<"+e.name+"> has "+quoted(text)+", which is no phone number, and does not call it", "write it as +14155550100, or a SIP address as sip:name@host", "Twilio logs 13223")
+		fix := "write it as +14155550100, or a SIP address as sip:name@host"
+		if e.name == "Dial" && strings.Count(text, "@") == 1 && !strings.ContainsAny(text, " :") {
+			fix = "write sip:" + cut(text, 40)
+		}
+		e.slip(Warning, 13223, "<"+e.name+"> has "+quoted(text)+", which is no phone number, and does not call it", fix, "Twilio logs 13223")
 		return "", false
 	case len(number) > 32:
 		e.slip(Warning, 13223, "<"+e.name+"> has a number of more than 32 digits and does not call it", "write one number only; use one <Number> for each", "Twilio logs 13223")

@@ -2,6 +2,7 @@ package texml
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -132,8 +133,11 @@ func (e *element) misplaced(code int, names []string) {
 	if code == 0 {
 		code = 12200
 	}
-	e.slip(Warning, code, msg, fix, ignored)
+	e.slip(Warning, code, msg, fix, "Telnyx drops it and says nothing; Twilio skips it with warning "+strconv.Itoa(code))
 }
+
+// textNames are attributes that people write for what is the text of a verb.
+var textNames = []string{"url", "src", "href", "file", "text", "number", "to"}
 
 // done reports the attributes, the text and the children that the element's
 // reader has not asked for. The names asked for start at mark.
@@ -149,6 +153,8 @@ func (e *element) done(mark int) {
 		fix := suggest(a.Key, known)
 		switch {
 		case fix != "":
+		case (e.name == "Say" || e.name == "Play" || e.name == "Redirect" || e.name == "Dial") && slices.Contains(textNames, a.Key):
+			fix = "what it would say stands between the tags, as in <" + e.name + ">…</" + e.name + ">"
 		case len(known) == 0:
 			fix = "it has none; remove it"
 		case len(known) <= 8:

@@ -259,6 +259,8 @@ func (p *parse) chars(cur *element, text xml.CharData, off, end int) {
 		if !blank && cur.text < 0 {
 			cur.text = p.skipBlank(off)
 		}
+	case cur == nil && !blank && (p.src[p.skipBlank(off)] == '{' || p.src[p.skipBlank(off)] == '[') && !templated(string(text)):
+		p.fatal(p.skipBlank(off), 12100, "this is JSON, not a call document: "+quoted(strings.TrimSpace(string(text))), "let the webhook answer with <Response>")
 	case cur == nil && !blank:
 		p.fatal(p.skipBlank(off), 12100, "text outside the root: "+quoted(strings.TrimSpace(string(text))), "put words into <Say> inside <Response>")
 	}

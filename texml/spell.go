@@ -42,6 +42,9 @@ func Nearest(name string, known []string) string {
 		if p == name {
 			return k
 		}
+		if len(name) >= 4 && strings.HasPrefix(p, name) && least > 1 {
+			best, least = k, 1 // cut short, as lang for language
+		}
 		if !closeTo(max(len(p)-len(name), len(name)-len(p)), p) {
 			continue // so many letters are missing or too many at least
 		}

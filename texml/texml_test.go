@@ -220,6 +220,7 @@ func TestSuggest(t *testing.T) {
 		{"numdigits", "names are case-sensitive: write numDigits"},
 		{"tiemout", "did you mean timeout?"},
 		{"urls", "did you mean url?"},
+		{"time", "did you mean timeout?"},
 		{"num_digits", "did you mean numDigits?"},
 		{"abc", ""},
 		{"", ""},

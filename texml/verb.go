@@ -138,6 +138,8 @@ func (e *element) unknownVerb() {
 	switch {
 	case slices.Contains(verbNames, e.Tag):
 		fix = "names have no prefix: write " + e.Tag
+	case e.name == "Message":
+		fix = "it answers text messages, not calls: remove it"
 	case fix == "":
 		fix = "the verbs are " + andList(verbNames)
 	}
