@@ -1,32 +1,25 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 
-	"github.com/hookswitch/hookswitch/runtime/webhook"
 	"github.com/hookswitch/hookswitch/texml"
 )
 
 const checkUsage = `hookswitch check FILE|DIR|URL...
 
-Finds every slip in call documents (TeXML, TwiML) and in configuration files:
-where it is, what is wrong, what to write instead, and what Telnyx and Twilio
-would do with it. Nothing is called or changed.
+Finds every slip in call documents (TeXML, TwiML), call scripts and
+configurations: where it is, what is wrong, what to write instead, and what
+Telnyx and Twilio would do with it. Nothing is called or changed.
 
-  FILE   a document (.xml, .texml, .twiml) or a configuration (.yaml, .yml)
-  DIR    all documents and hookswitch*.yaml in it and below
+  FILE   a document (.xml, .texml, .twiml), a call script (.txtar), or a
+         configuration (.yaml, .yml) with the documents that its routes lead to
+  DIR    all documents, call scripts and hookswitch*.yaml in it and below
   URL    what a web server answers to the request of a first document
 
   --dialect telnyx|twilio    whose defaults and limits count (default telnyx)
@@ -46,6 +39,7 @@ type checked struct {
 	source string
 	body   []byte // as far as it could be read
 	slips  texml.Errors
+	secret bool // the body is not shown
 }
 
 // check is the command: it writes what it finds to out, and what is wrong with
@@ -108,123 +102,6 @@ func check(args []string, out, errOut io.Writer) int {
 	return 0
 }
 
-// checkTarget checks what one argument names. An error means that it names
-// nothing that can be checked.
-func checkTarget(target, method string, d texml.Dialect) ([]checked, error) {
-	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") {
-		c, err := checkURL(target, method, d)
-		return []checked{c}, err
-	}
-	info, err := os.Stat(target)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return checkFolder(target, d)
-	}
-	switch strings.ToLower(filepath.Ext(target)) {
-	case ".xml", ".texml", ".twiml":
-		return []checked{checkDocument(target, d)}, nil
-	case ".yaml", ".yml":
-		return []checked{checkConfig(target)}, nil
-	}
-	return nil, fmt.Errorf("%s: only .xml, .texml, .twiml, .yaml and .yml files can be checked", target)
-}
-
-// response finds the root of a call document, however it is written: other XML
-// files of a folder are none of our business.
-var response = regexp.MustCompile(`(?i)<([a-z]+:)?response[\s/>]`)
-
-func checkFolder(dir string, d texml.Dialect) ([]checked, error) {
-	var found []checked
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		name := entry.Name()
-		switch ext := strings.ToLower(filepath.Ext(name)); {
-		case err != nil:
-			return err
-		case entry.IsDir() && path != dir && (strings.HasPrefix(name, ".") || name == "node_modules"):
-			return filepath.SkipDir
-		case !entry.Type().IsRegular():
-		case ext == ".texml" || ext == ".twiml":
-			found = append(found, checkDocument(path, d))
-		case ext == ".xml":
-			if c := checkDocument(path, d); response.Match(c.body) {
-				found = append(found, c)
-			}
-		case (ext == ".yaml" || ext == ".yml") && strings.HasPrefix(name, "hookswitch"):
-			found = append(found, checkConfig(path))
-		}
-		return nil
-	})
-	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("%s: no call document and no hookswitch*.yaml in it", dir)
-	}
-	return found, err
-}
-
-func checkDocument(path string, d texml.Dialect) checked {
-	body, err := readUpTo(path, texml.MaxBytes+1) // one more, so that Check sees that it is too much
-	if err != nil {
-		return checked{path, nil, unreadable(path, 0, err)}
-	}
-	return checked{path, body, texml.Check(path, body, d)}
-}
-
-func checkConfig(path string) checked {
-	_, slips := loadConfig(path, os.LookupEnv)
-	body, err := readUpTo(path, maxConfig)
-	if err != nil {
-		return checked{path, nil, slips} // they say so
-	}
-	return checked{path, body, slips}
-}
-
-func readUpTo(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
-}
-
-// checkURL asks for a document as the first request of a call does. The host
-// that was typed may be private; where it redirects to may not.
-func checkURL(raw, method string, d texml.Dialect) (checked, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
-		return checked{}, fmt.Errorf("%q is no URL; write it in full, as in https://example.com/voice", raw)
-	}
-	source := u.Redacted()
-	client := webhook.New(webhook.Config{AllowHosts: []string{u.Host}})
-	defer client.Close()
-	answer, err := client.Do(context.Background(), webhook.Request{URL: raw, Method: method, Form: url.Values{
-		"CallSid":    {"CA00000000000000000000000000000000"},
-		"AccountSid": {"AC00000000000000000000000000000000"},
-		"From":       {"+15005550001"},
-		"To":         {"+15005550006"},
-		"Direction":  {"inbound"},
-		"CallStatus": {"ringing"},
-	}})
-	if err != nil {
-		code := 0
-		if we := (*webhook.Error)(nil); errors.As(err, &we) {
-			code = we.Code
-		}
-		return checked{source, nil, unreadable(source, code, err)}, nil
-	}
-	if kind := strings.ToLower(answer.ContentType); strings.HasPrefix(kind, "audio/") {
-		return checked{source, nil, texml.Errors{{Source: source, Pos: texml.Pos{Line: 1, Col: 1}, Level: texml.Note,
-			Msg: "the answer is a sound (" + kind + "), which is played; there is nothing to check"}}}, nil
-	}
-	return checked{source, answer.Body, texml.Check(source, answer.Body, d)}, nil
-}
-
-func unreadable(source string, code int, err error) texml.Errors {
-	return texml.Errors{{Source: source, Pos: texml.Pos{Line: 1, Col: 1}, Level: texml.Fatal, Code: code,
-		Msg: "there is nothing to check: " + withoutName(err)}}
-}
-
 // count sorts what was found by its level.
 func count(all []checked) (errs, warnings, notes int) {
 	for _, c := range all {
@@ -240,50 +117,6 @@ func count(all []checked) (errs, warnings, notes int) {
 		}
 	}
 	return errs, warnings, notes
-}
-
-// writeText writes one line per slip, what the platforms do below it, and how
-// many there are at the end.
-func writeText(out io.Writer, all []checked) error {
-	var b strings.Builder
-	for _, c := range all {
-		for _, s := range c.slips {
-			fmt.Fprintf(&b, "%s:%v: %v: %s", s.Source, s.Pos, s.Level, s.Msg)
-			if s.Fix != "" {
-				b.WriteString("; " + s.Fix)
-			}
-			if s.Code != 0 {
-				fmt.Fprintf(&b, " [%d]", s.Code)
-			}
-			b.WriteByte('\n')
-			if s.Platforms != "" {
-				b.WriteString("    " + s.Platforms + "\n")
-			}
-		}
-	}
-	errs, warnings, notes := count(all)
-	parts := []string{plural(len(all), "file")}
-	for _, part := range []struct {
-		n    int
-		name string
-	}{{errs, "error"}, {warnings, "warning"}, {notes, "note"}} {
-		if part.n > 0 {
-			parts = append(parts, plural(part.n, part.name))
-		}
-	}
-	if len(parts) == 1 {
-		parts = append(parts, "nothing wrong")
-	}
-	b.WriteString(strings.Join(parts, ", ") + "\n")
-	_, err := io.WriteString(out, b.String())
-	return err
-}
-
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // report is the JSON of a check. Keys are only ever added to it.

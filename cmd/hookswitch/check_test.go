@@ -62,7 +62,7 @@ func TestCheckFindsEverySlipOfAFolder(t *testing.T) {
 		"sub/deep.texml:1:11: warning: ", "did you mean Say?",
 		"hookswitch.yaml:2:3: error: sip has no key \"listn\"; did you mean listen?\n",
 		"hookswitch.dev.yaml:1:9: note: media.srtp is not used yet by this version\n",
-		"[12200]\n    Telnyx ", // the code, and what the platforms do
+		"[12200]\n    2 |   <Gather numDigit=\"1\"><Say>One.</Say></Gather>\n      |           ^\n    Telnyx ", // the code, the line, and what the platforms do
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
@@ -101,7 +101,7 @@ func TestExitOfCheck(t *testing.T) {
 		{"an unknown dialect", []string{"--dialect", "vonage", "."}, 2, `no dialect is called "vonage"`},
 		{"an unknown method", []string{"--method", "PUT", "."}, 2, `no method is called "PUT"`},
 		{"no such file", []string{"none.xml"}, 2, "none.xml"},
-		{"a file that is neither", []string{"notes.txt"}, 2, "only .xml, .texml, .twiml, .yaml and .yml"},
+		{"a file that is neither", []string{"notes.txt"}, 2, "only .xml, .texml, .twiml, .txtar, .yaml, .yml and .md"},
 	} {
 		code, out, errOut := checking(c.args...)
 		if code != c.want || !strings.Contains(out+errOut, c.says) {
