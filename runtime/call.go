@@ -96,8 +96,9 @@ func (c *call) finish(ctx context.Context, err error) {
 	case errors.Is(ended, ErrHungUp):
 		c.rec.HangupSource = "caller"
 	case errors.Is(ended, ErrTimeLimit):
-		c.rec.HangupCause, c.rec.ErrorCode = "time_limit", 32015
-		c.note("warning", "the call reached its time limit", "", 32015)
+		c.rec.HangupCause = "time_limit"
+		c.note("warning", ended.Error(), "", 32015)
+		c.blame(32015, ended.Error())
 	case err != nil && ended == nil:
 		c.fail(err)
 	}
@@ -137,8 +138,7 @@ func (c *call) unanswered(ended error) {
 	}
 }
 
-// fail notes what is wrong with a document, and keeps the first such error of a
-// call in its record.
+// fail notes what is wrong with a document, and keeps it in the record.
 func (c *call) fail(err error) {
 	es, ok := errors.AsType[texml.Errors](err)
 	if ok {
@@ -147,8 +147,13 @@ func (c *call) fail(err error) {
 	} else {
 		c.note("error", err.Error(), "", codeOf(err))
 	}
+	c.blame(codeOf(err), err.Error())
+}
+
+// blame keeps what went wrong in the record, unless something did before.
+func (c *call) blame(code int, msg string) {
 	if c.rec.ErrorMessage == "" {
-		c.rec.ErrorCode, c.rec.ErrorMessage = codeOf(err), err.Error()
+		c.rec.ErrorCode, c.rec.ErrorMessage = code, msg
 	}
 }
 

@@ -59,7 +59,7 @@ func traceOf(t *testing.T, script string) (lines []string) {
 }
 
 func TestACallRunsTwoThousandDocuments(t *testing.T) {
-	lines := traceOf(t, "dialect twilio\nvoice none\n0s call /a\n3h wait\n-- POST /a --\n<Response><Pause/><Redirect/></Response>\n")
+	lines := traceOf(t, "dialect twilio\nvoice none\n0s call /a\n3h wait\n-- POST /a --\n<Response><Play digits='1'/><Redirect/></Response>\n")
 	asked := 0
 	for _, l := range lines {
 		if strings.HasSuffix(l, "POST /a") {
@@ -69,8 +69,21 @@ func TestACallRunsTwoThousandDocuments(t *testing.T) {
 	if asked != 2000 {
 		t.Errorf("%d documents were asked for, want 2000", asked)
 	}
-	if want := "33m20s error the call ran 2000 documents; end it before that (14106)"; !slices.Contains(lines, want) {
+	if want := "5m20s error the call ran 2000 documents; end it before that (14106)"; !slices.Contains(lines, want) {
 		t.Errorf("no line %q at the end:\n%s", want, strings.Join(lines[max(0, len(lines)-5):], "\n"))
+	}
+}
+
+func TestAFallbackThatLeadsBackEnds(t *testing.T) {
+	lines := traceOf(t, "dialect telnyx\nfallback /b\n0s call /a\n-- POST /a --\nstatus: 404\n-- POST /b --\n<Response><Redirect>/a</Redirect></Response>\n")
+	asked := 0
+	for _, l := range lines {
+		if strings.HasSuffix(l, "POST /a") {
+			asked++
+		}
+	}
+	if last := lines[len(lines)-1]; asked != 50 || !strings.HasSuffix(last, "reject 503 Service Unavailable") {
+		t.Errorf("asked %d times, and then %q; want 25 times, again 25 after the fallback for that, and 503", asked, last)
 	}
 }
 

@@ -69,11 +69,13 @@ func (c *call) run(ctx context.Context) error {
 			return ErrHungUp
 		}
 		c.fail(err)
-		if c.set.Fallback.URL == "" || standIn || circled {
+		_, circle := errors.AsType[*loopError](err)
+		if c.set.Fallback.URL == "" || standIn || circle && circled {
 			return c.apologize(ctx)
 		}
-		_, circled = errors.AsType[*loopError](err)
-		pace.idle = 0
+		if circle {
+			circled, pace.idle = true, 0
+		}
 		req, standIn = c.fallback(err, at), true
 	}
 }
