@@ -359,12 +359,16 @@ func (l *Leg) watch() {
 	if l.Err() != nil {
 		return
 	}
-	limit := l.server.cfg.MediaTimeout
-	if l.agreed.Direction != "sendrecv" {
-		limit *= 2 // held
-	}
 	stats := l.stream.Stats()
-	silent := time.Since(latest(latest(stats.LastReceived, stats.LastRTCP), l.since))
+	heard := latest(stats.LastReceived, stats.LastRTCP)
+	limit := l.server.cfg.MediaTimeout
+	switch {
+	case l.agreed.Direction != "sendrecv":
+		limit *= 2 // held
+	case heard.After(l.since):
+		limit /= 2
+	}
+	silent := time.Since(latest(heard, l.since))
 	if silent < limit {
 		l.silence.Reset(limit - silent)
 		return

@@ -55,9 +55,10 @@ type Config struct {
 	MaxCalls, MaxCPS int
 
 	// MediaTimeout ends an answered call that has brought neither RTP nor RTCP
-	// for this long, because its BYE has been lost; twice as long while the
-	// caller holds us. 0 means 30 s. Less than 0 switches it off, for callers
-	// that send nothing while they are silent.
+	// for this long from its beginning or resumption on, because its BYE has been
+	// lost; half as long once something has come, twice as long while the caller
+	// holds us. 0 means 30 s. Less than 0 switches it off, for callers that send
+	// nothing while they are silent.
 	MediaTimeout time.Duration
 
 	UserAgent string       // of the Server and User-Agent headers; empty sends none

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -247,6 +248,30 @@ func TestNoMedia(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A peer that has been heard is missed sooner.
+func TestNoMediaAnyMore(t *testing.T) {
+	const rtp = "\x80\x00\x00\x01\x00\x00\x00\xa0\x00\x00\x00\x07\xff"
+	bubble(t, func(cfg *Config) {
+		cfg.MediaTimeout = 0
+		cfg.Answer = func(ctx context.Context, l *Leg) {
+			l.Answer(ctx)
+			time.Sleep(20 * time.Second)
+			l.Stream().Receive([]byte(rtp), netip.MustParseAddrPort("192.0.2.7:30000"))
+			<-l.Done()
+		}
+	}, func(b *bench) {
+		p := b.phone("gone")
+		p.invite(pcmu)
+		p.ack("")
+		synctest.Wait()
+		start := time.Now()
+		p.reply(p.want("BYE "), "200 OK")
+		if got := time.Since(start); got != 35*time.Second {
+			t.Errorf("BYE after %v, want 15 s after the packet at 20 s", got)
+		}
+	})
 }
 
 // Whoever sends an INVITE in a peer's name must not have us send RTP to the
