@@ -18,7 +18,9 @@ func TestRepeats(t *testing.T) {
 	}
 	for _, name := range []string{
 		"gather_digit_stops_prompt", "gather_finish_on_key", "gather_timeout_falls_through", "play_tone", "reject_busy",
-		"say_caller_hangs_up", "redirect_slow_server_falls_back",
+		"say_caller_hangs_up", "redirect_slow_server_falls_back", "gather_key_in_second_prompt", "gather_key_while_fetching",
+		"play_digits", "play_ring_tone_telnyx", "redirect_circle_telnyx", "callback_all_twilio", "callback_keeps_order",
+		"callback_server_down", "call_on_hold", "call_time_limit_telnyx",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
