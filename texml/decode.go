@@ -9,6 +9,10 @@ import (
 // decode turns a body into UTF-8. It knows UTF-8, UTF-16 and the Latin
 // alphabets that old web servers declare; bom reports a byte order mark, which
 // is dropped. A body of another encoding comes back as it is.
+//
+// The charset of a Content-Type header, which RFC 7303 section 3.2 puts before
+// the declaration, does not get here: such a document has to declare its
+// encoding, or be UTF-8, or it is refused as not UTF-8.
 func decode(body []byte) (src string, bom bool) {
 	s := string(body)
 	switch {

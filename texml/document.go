@@ -47,6 +47,9 @@ type Document struct {
 // Parse reads a document by the rules and defaults of a dialect. Source is the
 // name that slips carry.
 //
+// The encoding is the one that the document declares; a charset in a
+// Content-Type header is not seen.
+//
 // The error is of type [Errors] and means that nothing of the document can
 // run: it is not well-formed XML, its root is not <Response>, or it is over a
 // limit. Every lesser slip is in Document.Slips: an unknown verb is skipped,
