@@ -15,6 +15,9 @@ func TestCheckReadsCallScripts(t *testing.T) {
 	if code, out, errOut := checking("good"); code != 0 || out != "1 file, nothing wrong\n" {
 		t.Errorf("a right one: got exit %d, %q and %q", code, out, errOut)
 	}
+	if _, out, _ := checking("--format", "sarif", "wrong"); !strings.Contains(out, `"ruleId": "script"`) {
+		t.Errorf("no rule in %s", out)
+	}
 	code, out, _ := checking("wrong")
 	for _, want := range []string{"wrong/b.txtar:2:1: error: ", "    2 | 1s pres 1\n", "wrong/b.txtar:3:1: error: ", "; write want, GET /path", "1 file, 2 errors"} {
 		if code != 1 || !strings.Contains(out, want) {

@@ -65,7 +65,7 @@ type (
 )
 
 // writeSARIF writes a log with one run. The rule of a slip is the platforms'
-// code of it, or document or configuration.
+// code of it, or document, script or configuration.
 func writeSARIF(out io.Writer, all []checked) error {
 	run := sarifRun{
 		Tool: sarifTool{sarifDriver{
@@ -119,6 +119,8 @@ func ruleOfSlip(s *texml.Error) sarifRule {
 		return sarifRule{strconv.Itoa(s.Code), sarifText{"error " + strconv.Itoa(s.Code) + " of the platforms"}}
 	case ext == ".yaml" || ext == ".yml":
 		return sarifRule{"configuration", sarifText{"a slip in the configuration"}}
+	case ext == ".txtar":
+		return sarifRule{"script", sarifText{"a slip in a call script"}}
 	}
 	return sarifRule{"document", sarifText{"a slip in a call document"}}
 }
