@@ -119,7 +119,9 @@ func (s *Server) request(r *request) {
 		return
 	}
 	if known != nil {
-		known.Receive(r.Request) // a repetition; sipgo answers it as before
+		if known.repeats() {
+			known.Receive(r.Request) // sipgo answers as before
+		}
 		return
 	}
 	if r.toTag != "" {
@@ -147,6 +149,18 @@ func (t *transaction) refused() bool {
 	t.leg.mu.Lock()
 	defer t.leg.mu.Unlock()
 	return t.status >= 300
+}
+
+// repeats reports whether a repetition of the request is to be answered. No
+// phone needs that more often than ten times a second.
+func (t *transaction) repeats() bool {
+	t.leg.mu.Lock()
+	defer t.leg.mu.Unlock()
+	if time.Since(t.repeated) < 100*time.Millisecond {
+		return false
+	}
+	t.repeated = time.Now()
+	return true
 }
 
 // options says what we can do (RFC 3261 §11.2), and with it that we live.

@@ -22,8 +22,11 @@ var quiet = slog.New(slog.DiscardHandler)
 // (RFC 3261 §17.2). All others are answered without state.
 type transaction struct {
 	*sipgo.ServerTx
-	leg    *Leg // whose INVITE or re-INVITE it is, or whose other request
-	status int  // of the final answer so far; guarded by leg.mu
+	leg *Leg // whose INVITE or re-INVITE it is, or whose other request
+
+	// Guarded by leg.mu.
+	status   int       // of the final answer so far
+	repeated time.Time // when a repetition was last answered
 }
 
 // begin keeps r as a transaction of leg. It returns nil when another copy of
