@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -399,6 +400,33 @@ func TestLargeAnswer(t *testing.T) {
 		p.toTag = tagOf(headerOf(ok, "To"))
 		p.ack("")
 		p.bye()
+	})
+}
+
+// A flood from one peer, or in its name, leaves the others alone.
+func TestFloodTakesOnlyItsOwnBudget(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		from := func(ip string) path {
+			return path{remote: netip.AddrPortFrom(netip.MustParseAddr(ip), 5060), socket: b.socket}
+		}
+		taken := 0
+		for range 2 * maxMessages {
+			if b.admit(from("192.0.2.66")) {
+				taken++
+			}
+		}
+		if taken != maxMessages {
+			t.Errorf("%d of the flood were taken, want %d", taken, maxMessages)
+		}
+		refused := 0
+		for i := range 64 {
+			if !b.admit(from(fmt.Sprintf("192.0.2.%d", 100+i))) {
+				refused++
+			}
+		}
+		if refused > 16 { // 1 has the same hash on average
+			t.Errorf("%d of 64 others were refused", refused)
+		}
 	})
 }
 

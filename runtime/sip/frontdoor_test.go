@@ -214,7 +214,9 @@ func BenchmarkBomb(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			s.messages.rate = 0
+			for i := range s.messages {
+				s.messages[i].rate = 0
+			}
 			p := path{remote: netip.MustParseAddrPort("127.0.0.1:5060"), socket: nowhere{}}
 			text := []byte(bomb(n))
 			for b.Loop() {

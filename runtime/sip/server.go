@@ -76,10 +76,10 @@ type Server struct {
 	cfg      Config
 	log      *slog.Logger
 	openWire func() (wire media.Wire, port int, err error)
-	seed     maphash.Seed // of the To tags of answers without state
+	seed     maphash.Seed // of the To tags of answers without state, and of messages
 	draining atomic.Bool
-	messages bucket // all messages from peers
-	starts   bucket // new calls
+	messages [64]bucket // messages from peers, by a hash of their address
+	starts   bucket     // new calls
 	sampled  sampler
 
 	mu           sync.Mutex
@@ -99,8 +99,9 @@ type Server struct {
 	closing   sync.Once
 }
 
-// maxMessages is how many messages per second are read from all peers
-// together; a hundred calls per second need less than a tenth of it.
+// maxMessages is how many messages per second are read from one peer (and those
+// few whose address has the same hash), so that a flood from one, or in its name,
+// leaves the others alone. A hundred calls per second need less than a tenth.
 const maxMessages = 10_000
 
 // Listen opens the sockets of cfg and serves them until Close.
@@ -148,7 +149,6 @@ func newServer(cfg Config, openWire func() (media.Wire, int, error)) (*Server, e
 		log:          cfg.Log,
 		openWire:     openWire,
 		seed:         maphash.MakeSeed(),
-		messages:     bucket{rate: maxMessages},
 		starts:       bucket{rate: float64(cfg.MaxCPS)},
 		transactions: make(map[string]*transaction),
 		requests:     make(map[string]*outgoing),
@@ -157,6 +157,9 @@ func newServer(cfg Config, openWire func() (media.Wire, int, error)) (*Server, e
 		legs:         make(map[*Leg]struct{}),
 		lines:        make(map[*line]struct{}),
 		linesOf:      make(map[netip.Addr]int),
+	}
+	for i := range s.messages {
+		s.messages[i].rate = maxMessages
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -136,13 +137,19 @@ func (s *Server) datagram(b []byte, p path) {
 	s.receive(&m, f, p)
 }
 
-// admit is the first gate: peers only, and not more of them than we can read.
+// budget is what the peer at the other end of p may send.
+func (s *Server) budget(p path) *bucket {
+	return &s.messages[maphash.Comparable(s.seed, p.remote.Addr())%uint64(len(s.messages))]
+}
+
+// admit is the first gate: peers only, and not more of each than is fair to the
+// others.
 func (s *Server) admit(p path) bool {
 	if !s.allowed(p.remote.Addr()) {
 		s.note(slog.LevelDebug, "stranger", "ignored a stranger", "from", p.remote)
 		return false
 	}
-	if !s.messages.take() {
+	if !s.budget(p).take() {
 		s.note(slog.LevelWarn, "flood", "dropped messages over the limit", "from", p.remote, "limit", maxMessages)
 		return false
 	}
@@ -221,8 +228,9 @@ func (s *Server) readLine(l *line) error {
 		if err != nil {
 			return err
 		}
-		if !s.admit(p) {
-			return errors.New("too many messages")
+		for !s.budget(p).take() {
+			// What is read later is sent later; closing would end calls.
+			<-time.After(10 * time.Millisecond)
 		}
 		m, f := split(head)
 		if m.length < 0 || len(head)+m.length > maxMessage {
