@@ -13,6 +13,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/runtime/webhook"
 	"github.com/hookswitch/hookswitch/texml"
+	"github.com/hookswitch/hookswitch/verbs"
 )
 
 // call is one call being run. Its fields belong to its interpreter's goroutine
@@ -94,13 +95,14 @@ func (c *call) finish(ctx context.Context, err error) {
 	c.rec.HangupCause, c.rec.HangupSource = "normal_clearing", "callee"
 	switch {
 	case errors.Is(ended, ErrHungUp):
-		c.rec.HangupSource = "caller"
+		c.hungUp()
 	case errors.Is(ended, ErrTimeLimit):
 		c.rec.HangupCause = "time_limit"
 		c.note("warning", ended.Error(), "", 32015)
 		c.blame(32015, ended.Error())
 	case err != nil && ended == nil:
 		c.fail(err)
+		c.failed()
 	}
 	c.rec.Status = "completed"
 	if c.rec.Answered.IsZero() {
@@ -125,9 +127,31 @@ func (c *call) finish(ctx context.Context, err error) {
 	c.save(c.callback(completed, c.rec.Ended))
 }
 
+// failed says that an unanswered call is to be refused as a fault of ours.
+func (c *call) failed() {
+	c.reject = &rejection{status: 500, reason: "Server Internal Error", becomes: "failed", cause: "unspecified"}
+}
+
+// A broken leg ended because something failed and not because somebody hung up.
+// Its Code is the platforms', or 0.
+type broken interface{ Code() int }
+
+// hungUp tells a hang-up from a leg that broke.
+func (c *call) hungUp() {
+	c.rec.HangupSource = "caller"
+	var b broken
+	if err := c.leg.Err(); errors.As(err, &b) {
+		c.rec.HangupCause, c.rec.HangupSource = "unspecified", "unknown"
+		c.note("warning", err.Error(), "", b.Code())
+		c.blame(b.Code(), err.Error())
+	}
+}
+
 // unanswered gives a call that was never answered its final status.
 func (c *call) unanswered(ended error) {
 	switch {
+	case errors.Is(ended, ErrHungUp) && c.rec.HangupSource == "unknown":
+		c.rec.Status = "failed"
 	case errors.Is(ended, ErrHungUp):
 		c.rec.Status, c.rec.HangupCause = "canceled", "originator_cancel"
 	case c.reject != nil:
@@ -140,6 +164,9 @@ func (c *call) unanswered(ended error) {
 
 // fail notes what is wrong with a document, and keeps it in the record.
 func (c *call) fail(err error) {
+	if crash, ok := errors.AsType[*verbs.Crash](err); ok {
+		c.s.Log.Error("a fault in hookswitch ended a document", "call", c.rec.SID, "stack", string(crash.Stack))
+	}
 	es, ok := errors.AsType[texml.Errors](err)
 	if ok {
 		c.slips(es)

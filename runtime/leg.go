@@ -29,7 +29,8 @@ type Leg interface {
 	Stream() *media.Stream
 
 	// Done is closed when the leg is over, from whichever side; Err says why
-	// and is nil before.
+	// and is nil before. An Err with a method Code() int, the platforms' code
+	// or 0, is a leg that broke: nobody hung up.
 	Done() <-chan struct{}
 	Err() error
 }

@@ -65,7 +65,7 @@ func (c *call) run(ctx context.Context) error {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		if errors.Is(err, media.ErrClosed) { // the sound ended before the news of the hang-up came
+		if errors.Is(err, media.ErrClosed) || errors.Is(err, ErrHungUp) { // before the news of it came
 			return ErrHungUp
 		}
 		c.fail(err)
@@ -210,7 +210,11 @@ func (c *call) read(resp *webhook.Response, params url.Values) (*page, error) {
 func (c *call) play(ctx context.Context, p *page) (verbs.Next, error) {
 	c.page = p
 	for _, n := range p.doc.Verbs {
-		next, err := verbs.For(n).Run(ctx, c)
+		var next verbs.Next
+		err := verbs.Guard(func() (err error) {
+			next, err = verbs.For(n).Run(ctx, c)
+			return err
+		})
 		if err != nil {
 			if ctx.Err() == nil {
 				err = fmt.Errorf("%s<%s>: %w", c.at(n), n.Name(), err)

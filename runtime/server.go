@@ -20,6 +20,7 @@ import (
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/runtime/webhook"
 	"github.com/hookswitch/hookswitch/texml"
+	"github.com/hookswitch/hookswitch/verbs"
 )
 
 // Web fetches documents, sends callbacks and loads sounds. *webhook.Client is
@@ -150,7 +151,7 @@ func (s *Server) Run(ctx context.Context, leg Leg, set Setup) {
 		}
 	}()
 	c.begin(ctx)
-	err := c.run(ctx)
+	err := verbs.Guard(func() error { return c.run(ctx) })
 	close(over)
 	<-watched
 	c.finish(ctx, err)

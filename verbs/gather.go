@@ -30,7 +30,7 @@ func (g gather) Run(ctx context.Context, call Call) (Next, error) {
 	prompting, hush := context.WithCancel(ctx)
 	defer hush()
 	prompted := make(chan error, 1)
-	prompts.Go(func() { prompted <- g.prompt(prompting, call) })
+	prompts.Go(func() { prompted <- Guard(func() error { return g.prompt(prompting, call) }) })
 	var keys <-chan rune // nil hears nothing
 	if slices.Contains(g.Input, "dtmf") {
 		keys = call.Keys(ctx)

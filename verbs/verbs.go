@@ -8,6 +8,7 @@ package verbs
 import (
 	"context"
 	"net/url"
+	"runtime/debug"
 
 	"github.com/hookswitch/hookswitch/texml"
 )
@@ -88,6 +89,25 @@ type Fetch struct {
 	Method string     // "" is the method of the call's application
 	Form   url.Values // sent along with the call's own parameters
 }
+
+// Guard calls f and turns a panic in it into a [*Crash]: a fault in one verb ends
+// one call and no other.
+func Guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &Crash{v, debug.Stack()}
+		}
+	}()
+	return f()
+}
+
+// Crash is a fault of the program itself, met while a call ran.
+type Crash struct {
+	Value any // what was panicked with; it may hold what a caller said
+	Stack []byte
+}
+
+func (*Crash) Error() string { return "internal error; the log has where" }
 
 // For returns the behaviour of n.
 func For(n texml.Node) Verb {

@@ -20,15 +20,28 @@ import (
 
 // Why a leg is over.
 var (
-	ErrCanceled = errors.New("the caller gave up before the answer")  // CANCEL, or BYE before the answer
-	ErrBye      = errors.New("the other side hung up")                // BYE
-	ErrHungUp   = errors.New("we hung up")                            // Hangup on an answered leg
-	ErrRejected = errors.New("we refused the call")                   // Reject, or Hangup before the answer
-	ErrNoAck    = errors.New("the answer was never confirmed")        // no ACK within 32 s
-	ErrNoMedia  = errors.New("the other side sends nothing any more") // Config.MediaTimeout
-	ErrFailed   = errors.New("the call failed on our side")           // a panic, or no port for its sound
-	ErrOffer    = errors.New("the other side's answer has nothing that we speak")
+	ErrCanceled = errors.New("the caller gave up before the answer") // CANCEL, or BYE before the answer
+	ErrBye      = errors.New("the other side hung up")               // BYE
+	ErrHungUp   = errors.New("we hung up")                           // Hangup on an answered leg
+	ErrRejected = errors.New("we refused the call")                  // Reject, or Hangup before the answer
+
+	// These are faults: nobody hung up.
+	ErrNoAck   error = &broken{"the answer was never confirmed", 32022}        // no ACK within 32 s
+	ErrNoMedia error = &broken{"the other side sends nothing any more", 32014} // Config.MediaTimeout
+	ErrFailed  error = &broken{"the call failed on our side", 0}               // a panic, or no port for its sound
+	ErrOffer   error = &broken{"the other side's answer has nothing that we speak", 32102}
 )
+
+// broken is the end of a leg that broke.
+type broken struct {
+	msg  string
+	code int
+}
+
+func (b *broken) Error() string { return b.msg }
+
+// Code is Twilio's code for it, 0 when it has none.
+func (b *broken) Code() int { return b.code }
 
 // Address is a name-addr (RFC 3261 §20.10).
 type Address struct {

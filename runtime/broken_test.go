@@ -1,0 +1,75 @@
+package runtime_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/hookswitch/hookswitch/runtime"
+	"github.com/hookswitch/hookswitch/runtime/store"
+	"github.com/hookswitch/hookswitch/runtime/webhook"
+)
+
+// lost is the end of a leg that broke.
+type lost struct{ error }
+
+func (lost) Code() int { return 32022 }
+
+// unconfirmed is a leg whose answer nobody confirms.
+type unconfirmed struct{ *unanswered }
+
+func (l unconfirmed) Answer(context.Context) error {
+	close(l.done)
+	return l.Err()
+}
+func (l unconfirmed) Err() error { return lost{errors.New("the answer was never confirmed")} }
+
+// TestBrokenCalls: a fault of ours or of the line ends one call, with a record
+// and a last callback that say so.
+func TestBrokenCalls(t *testing.T) {
+	faulty := func(webhook.Request) (*webhook.Response, error) { panic("a fault with +15550100 in it") }
+	answers := func(r webhook.Request) (*webhook.Response, error) {
+		return document(r.URL, "<Response><Hangup/></Response>")
+	}
+	for _, test := range []struct {
+		name           string
+		web            documents
+		leg            runtime.Leg
+		status, source string
+		code           int
+		logged         string
+	}{
+		{"a panic", faulty, newLeg(), "failed", "callee", 0, "records_test.go"},
+		{"no ACK", answers, unconfirmed{newLeg()}, "failed", "unknown", 32022, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log strings.Builder
+				st := store.Memory()
+				s := runtime.New(runtime.Config{Store: st, Log: logTo(&log), Web: test.web})
+				s.Run(t.Context(), test.leg, runtime.Setup{Account: runtime.Account{SID: "AC1"},
+					First: runtime.Request{URL: "http://a/"}, StatusCallback: runtime.Request{URL: "http://b/"}})
+				s.Close()
+				calls, err := st.Calls(t.Context(), "AC1", 10)
+				if err != nil || len(calls) != 1 {
+					t.Fatal(calls, err)
+				}
+				c := calls[0]
+				if c.Status != test.status || c.HangupSource != test.source || c.ErrorCode != test.code || c.ErrorMessage == "" || c.Ended.IsZero() {
+					t.Errorf("got status %s, source %s, error %d %q, ended %v", c.Status, c.HangupSource, c.ErrorCode, c.ErrorMessage, c.Ended)
+				}
+				if _, owed, err := st.NextDue(t.Context()); !owed || err != nil {
+					t.Error("no last callback is owed", err)
+				}
+				if strings.Contains(log.String(), "+15550100") {
+					t.Error("what was panicked with is in the log")
+				}
+				if !strings.Contains(log.String(), test.logged) {
+					t.Errorf("the log does not say where:\n%s", log.String())
+				}
+			})
+		})
+	}
+}
