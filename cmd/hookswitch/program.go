@@ -1,0 +1,339 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookswitch/hookswitch/ai/local"
+	"github.com/hookswitch/hookswitch/flows"
+	"github.com/hookswitch/hookswitch/media"
+	"github.com/hookswitch/hookswitch/runtime"
+	"github.com/hookswitch/hookswitch/runtime/sip"
+	"github.com/hookswitch/hookswitch/runtime/store"
+	"github.com/hookswitch/hookswitch/runtime/webhook"
+	"github.com/hookswitch/hookswitch/texml"
+)
+
+// program is a running server with all its parts.
+type program struct {
+	cfg      *Config
+	accounts map[string]Account
+	first    Account // the one of routes that name none
+	dialect  string  // of the command line, "" for the account's
+	table    *flows.Table
+	files    *flows.Files
+	shown    string // the flow, for people
+	voice    *local.Voice
+	noVoice  error
+	log      *slog.Logger
+
+	store     *store.DB
+	web       *webhook.Client
+	calls     *runtime.Server
+	pacer     *media.Pacer
+	sip       *sip.Server
+	calling   context.Context // of all calls
+	hangUp    context.CancelFunc
+	stop      context.CancelFunc // of the callbacks' delivery
+	delivered chan error
+}
+
+// start puts the parts together and begins to answer. The program lives until
+// close; ctx is only for its start.
+func start(ctx context.Context, cfg *Config, flow, dialect string, log *slog.Logger) (p *program, err error) {
+	p = &program{cfg: cfg, dialect: dialect, accounts: map[string]Account{}, files: &flows.Files{}, log: log}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	for _, a := range cfg.Accounts {
+		p.accounts[a.SID] = a
+	}
+	if len(cfg.Accounts) > 0 {
+		p.first = cfg.Accounts[0]
+	} else if p.first, err = defaultAccount(cfg.Data); err != nil {
+		return p, err
+	}
+	p.accounts[p.first.SID] = p.first
+	if err := p.routes(flow); err != nil {
+		return p, err
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return p, err
+	}
+	url := cfg.Store.URL
+	if url == "" {
+		url = filepath.Join(cfg.Data, "hookswitch.db")
+	}
+	if p.store, err = store.Open(url); err != nil {
+		return p, err
+	}
+	conf := runtime.Config{Store: p.store, Log: log, MaxCall: cfg.Limits.CallDuration, Observe: p.observe}
+	if p.voice, p.noVoice = local.Find(); p.noVoice == nil {
+		conf.Voice = p.voice
+	}
+	p.web = webhook.New(webhook.Config{
+		AllowHosts: cfg.Webhooks.AllowHosts, Timeout: cfg.Webhooks.Timeout, ConnectTimeout: cfg.Webhooks.ConnectTimeout,
+		CacheDir: filepath.Join(cfg.Data, "cache"), Log: log,
+	})
+	conf.Web = runtime.WithFiles(p.web, readFlow(p.files))
+	p.calls = runtime.New(conf)
+
+	listen := listenIP(cfg.SIP.Listen)
+	ports, err := media.NewPorts(listen, cfg.Media.RTPPorts.Lo, cfg.Media.RTPPorts.Hi)
+	if err != nil {
+		return p, err
+	}
+	p.pacer = media.NewPacer(media.PacerConfig{})
+	p.calling, p.hangUp = context.WithCancel(context.WithoutCancel(ctx))
+	var codecs []string
+	for _, c := range cfg.Media.Codecs {
+		codecs = append(codecs, strings.ToUpper(c))
+	}
+	if p.sip, err = sip.Listen(sip.Config{
+		Listen: cfg.SIP.Listen, ExternalIP: cfg.SIP.ExternalIP, ACL: cfg.SIP.ACL,
+		Ports: ports, Pacer: p.pacer, Codecs: codecs,
+		MaxCalls: cfg.Limits.MaxCalls, MaxCPS: cfg.Limits.MaxCPS,
+		UserAgent: "hookswitch", Log: log, Answer: p.answer,
+	}); err != nil {
+		return p, fmt.Errorf("%w; is another program on that port? --sip 127.0.0.1:5070 takes another one", err)
+	}
+	deliver, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p.stop, p.delivered = stop, make(chan error, 1)
+	go func() { p.delivered <- p.calls.Deliver(deliver, p.signer) }()
+	return p, nil
+}
+
+// routes makes the table of what answers: the flow of the command line alone,
+// or the routes of the configuration, or the demo.
+func (p *program) routes(flow string) error {
+	routes := p.cfg.FlowRoutes()
+	switch {
+	case strings.HasPrefix(flow, "http://") || strings.HasPrefix(flow, "https://"):
+		u, err := url.Parse(flow)
+		if err != nil {
+			return err
+		}
+		// Who types a host at the command line means it, private or not.
+		p.cfg.Webhooks.AllowHosts = append(p.cfg.Webhooks.AllowHosts, u.Host)
+		routes = []flows.Route{{To: "*", VoiceURL: flow}}
+		p.shown = flow
+	case flow != "":
+		routes = []flows.Route{{To: "*", Flow: flow}}
+		p.shown = flow
+	case len(routes) == 0:
+		routes = []flows.Route{{To: "*", Flow: "embed:hello.xml"}}
+		p.shown = "the built-in demo"
+	default:
+		p.shown = strconv.Itoa(len(routes)) + " routes of the configuration"
+	}
+	for i, r := range routes {
+		if r.Flow == "" {
+			continue
+		}
+		at, err := p.files.Add(r.Flow)
+		if err != nil {
+			return err
+		}
+		routes[i].Flow, routes[i].VoiceURL = "", at
+	}
+	var err error
+	p.table, err = flows.NewTable(routes)
+	return err
+}
+
+// readFlow reads file: and embed: documents for the runtime.
+func readFlow(files *flows.Files) func(string) (*webhook.Response, error) {
+	return func(url string) (*webhook.Response, error) {
+		body, kind, err := files.Read(url)
+		if err != nil {
+			return nil, &webhook.Error{Code: 11200, URL: url, Err: err}
+		}
+		return &webhook.Response{URL: url, Status: 200, ContentType: kind, Body: body}, nil
+	}
+}
+
+// listenIP is the address that the sound is received on: that of SIP.
+func listenIP(listen []string) netip.Addr {
+	for _, l := range listen {
+		if u, err := url.Parse(l); err == nil {
+			if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
+				return ip
+			}
+		}
+	}
+	return netip.IPv4Unspecified()
+}
+
+// answer takes one call from its INVITE to its end. The runtime watches the leg
+// itself, so the call's context is the program's and not the leg's.
+func (p *program) answer(_ context.Context, leg *sip.Leg) {
+	ctx := p.calling
+	inv := leg.Invite()
+	to := inv.RequestURI
+	if to.User == "" {
+		to = inv.To
+	}
+	route, ok := p.table.Find(to.URI, inv.From.URI)
+	if !ok {
+		p.log.Info("no route for a call", "to", to.URI, "from", inv.From.URI)
+		if err := leg.Reject(ctx, 404, "Not Found"); err != nil {
+			p.log.Info("call not rejected", "error", err)
+		}
+		return
+	}
+	account := p.first
+	if route.Account != "" {
+		account = p.accounts[route.Account]
+	}
+	began := time.Now()
+	p.log.Info("call", "from", party(inv.From), "to", party(to), "flow", route.VoiceURL)
+	p.calls.Run(ctx, leg, runtime.Setup{
+		Account:   runtimeAccount(account),
+		Dialect:   p.dialectOf(route, account),
+		Direction: "inbound",
+		From:      party(inv.From), To: party(to), CallerName: inv.From.Display,
+		FromURI: userAtHost(inv.From), ToURI: userAtHost(to),
+		SIPCallID: inv.CallID, SourceIP: inv.Source.Addr().String(), Headers: inv.Headers,
+		Diversion: diversion(inv.Headers),
+		First:     runtime.Request{URL: route.VoiceURL, Method: route.Method},
+		Fallback:  runtime.Request{URL: route.FallbackURL, Method: route.FallbackMethod},
+
+		StatusCallback: runtime.Request{URL: route.StatusCallback, Method: route.StatusCallbackMethod},
+		StatusEvents:   route.StatusCallbackEvents,
+	})
+	p.log.Info("call over", "from", party(inv.From), "to", party(to), "lasted", time.Since(began).Round(time.Millisecond))
+}
+
+func (p *program) dialectOf(r flows.Route, a Account) texml.Dialect {
+	if d, err := texml.ParseDialect(p.dialect); err == nil {
+		return d
+	}
+	if r.HasDialect {
+		return r.Dialect
+	}
+	d, _ := texml.ParseDialect(a.Dialect) // checked when it was read
+	return d
+}
+
+// party is how documents see one end of a call: a number as it is, anything
+// else as a SIP URI.
+func party(a sip.Address) string {
+	if n := strings.TrimPrefix(a.User, "+"); n != "" && strings.Trim(n, "0123456789") == "" {
+		return a.User
+	}
+	return "sip:" + userAtHost(a)
+}
+
+func userAtHost(a sip.Address) string {
+	if a.User == "" {
+		return a.Host
+	}
+	return a.User + "@" + a.Host
+}
+
+// diversion is the number a call was forwarded from (RFC 5806), or "".
+func diversion(headers map[string][]string) string {
+	for name, values := range headers {
+		if strings.EqualFold(name, "Diversion") && len(values) > 0 {
+			_, uri, _ := strings.Cut(values[0], ":")
+			user, _, _ := strings.Cut(uri, "@")
+			return user
+		}
+	}
+	return ""
+}
+
+func runtimeAccount(a Account) runtime.Account {
+	r := runtime.Account{SID: a.SID, SigningKey: ed25519.PrivateKey(a.SigningKey)}
+	if len(a.AuthTokens) > 0 {
+		r.AuthToken = a.AuthTokens[0]
+	}
+	return r
+}
+
+// signer finds what signs an account's callbacks.
+func (p *program) signer(sid string, telnyx bool) (webhook.Signer, bool) {
+	a, ok := p.accounts[sid]
+	if !ok {
+		return nil, false
+	}
+	return runtimeAccount(a).Signer(telnyx), true
+}
+
+// observe logs what happens in calls: slips as they are, steps when asked to.
+func (p *program) observe(sid string, e runtime.Event) {
+	level := slog.LevelDebug
+	if e.Kind == "warning" || e.Kind == "error" {
+		level = slog.LevelWarn
+	}
+	if !p.log.Enabled(context.Background(), level) {
+		return
+	}
+	attrs := []any{"call", sid}
+	if e.Text != "" {
+		attrs = append(attrs, "what", e.Text)
+	}
+	if e.Code != 0 {
+		attrs = append(attrs, "code", e.Code)
+	}
+	p.log.Log(context.Background(), level, e.Kind, attrs...)
+}
+
+// drain refuses new calls and waits for the running ones, a bounded time.
+func (p *program) drain(ctx context.Context) {
+	p.sip.Drain()
+	p.log.Info("draining: new calls are refused", "running", p.sip.Calls(), "at most", drainFor)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.NewTimer(drainFor)
+	defer limit.Stop()
+	for p.sip.Calls() > 0 {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// close ends all calls and then every part, in the order of the sound's way.
+func (p *program) close() error {
+	var errs []error
+	if p.hangUp != nil {
+		p.hangUp()
+	}
+	if p.sip != nil {
+		errs = append(errs, p.sip.Close())
+	}
+	if p.calls != nil {
+		p.calls.Close()
+	}
+	if p.stop != nil {
+		p.stop()
+		<-p.delivered
+	}
+	if p.pacer != nil {
+		p.pacer.Close()
+	}
+	if p.web != nil {
+		errs = append(errs, p.web.Close())
+	}
+	if p.store != nil {
+		errs = append(errs, p.store.Close())
+	}
+	return errors.Join(append(errs, p.files.Close())...)
+}
