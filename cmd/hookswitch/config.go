@@ -74,6 +74,9 @@ type MediaConfig struct {
 	RTPPorts PortRange `yaml:"rtp_ports" default:"10000-20000"`
 	Codecs   []string  `yaml:"codecs" oneof:"opus g722 pcmu pcma" is:"codec" default:"pcmu,pcma"`
 	SRTP     string    `yaml:"srtp" oneof:"off optional required" default:"off" later:"yes"`
+
+	// Timeout is sip.Config.MediaTimeout, but that 0 switches it off.
+	Timeout time.Duration `yaml:"timeout" zero:"off" default:"30s"`
 }
 
 // DialConfig says what a document may dial: patterns as those of routes, and

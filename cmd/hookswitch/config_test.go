@@ -108,7 +108,7 @@ func keysBelow(path string, typ reflect.Type) (keys []string) {
 
 // TestTags: a misspelt tag would silently mean nothing.
 func TestTags(t *testing.T) {
-	known := map[string]bool{"yaml": true, "default": true, "oneof": true, "is": true, "range": true, "path": true, "need": true, "later": true}
+	known := map[string]bool{"yaml": true, "default": true, "oneof": true, "is": true, "range": true, "path": true, "need": true, "later": true, "zero": true}
 	tag := regexp.MustCompile(`(\w+):"([^"]*)"`)
 	seen := 0
 	var walk func(typ reflect.Type)
@@ -160,7 +160,7 @@ sip:
   listen: [udp://0.0.0.0:5060, "tcp://[::1]:5070"]
   external_ip: 203.0.113.7
   acl: [192.0.2.0/24, 198.51.100.7, "2001:db8::/32"]
-media: {rtp_ports: 4000-4001, codecs: [PCMA]}
+media: {rtp_ports: 4000-4001, codecs: [PCMA], timeout: 0s}
 webhooks:
   allow_hosts: &hosts [localhost, 10.0.0.0/8]
   timeout: ${TIMEOUT}
@@ -193,6 +193,7 @@ data: ../data
 		{"an address", c.SIP.ExternalIP, netip.MustParseAddr("203.0.113.7")},
 		{"a bare address is a range of one", c.SIP.ACL[1], netip.MustParsePrefix("198.51.100.7/32")},
 		{"ports", c.Media.RTPPorts, PortRange{4000, 4001}},
+		{"a duration of 0 where it switches off", c.Media.Timeout, time.Duration(0)},
 		{"a codec by whatever case", c.Media.Codecs, []string{"pcma"}},
 		{"a duration from the environment", c.Webhooks.Timeout, 3 * time.Second},
 		{"milliseconds", c.Webhooks.ConnectTimeout, 250 * time.Millisecond},

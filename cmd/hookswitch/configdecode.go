@@ -227,7 +227,7 @@ func parseScalar(text string, v reflect.Value, tag reflect.StructTag) error {
 		if _, bare := strconv.ParseFloat(text, 64); bare == nil && err != nil {
 			return fmt.Errorf("has no unit; write %ss, or ms, m or h", text)
 		}
-		if err != nil || t <= 0 {
+		if err != nil || t < 0 || t == 0 && tag.Get("zero") == "" {
 			return errors.New("is no duration; write it as 500ms, 15s, 2m or 4h")
 		}
 		*target = t

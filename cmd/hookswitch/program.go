@@ -101,9 +101,13 @@ func start(ctx context.Context, cfg *Config, flow, dialect string, log *slog.Log
 	for _, c := range cfg.Media.Codecs {
 		codecs = append(codecs, strings.ToUpper(c))
 	}
+	silence := cfg.Media.Timeout
+	if silence == 0 {
+		silence = -1 // sip.Config has it so
+	}
 	if p.sip, err = sip.Listen(sip.Config{
 		Listen: cfg.SIP.Listen, ExternalIP: cfg.SIP.ExternalIP, ACL: cfg.SIP.ACL,
-		Ports: ports, Pacer: p.pacer, Codecs: codecs,
+		Ports: ports, Pacer: p.pacer, Codecs: codecs, MediaTimeout: silence,
 		MaxCalls: cfg.Limits.MaxCalls, MaxCPS: cfg.Limits.MaxCPS,
 		UserAgent: "hookswitch", Log: log, Answer: p.answer,
 	}); err != nil {
