@@ -120,6 +120,7 @@ type shard struct {
 	// The rest is the goroutine's own.
 	wheel   [][]*Stream // by slot; a stream's frames are due at the ticks of its slot
 	ending  [][]ending  // by slot, plays that sent their last frame at its last tick
+	watch   watch       // of the sockets of its streams
 	scratch scratch
 }
 
@@ -163,6 +164,7 @@ func (sh *shard) admit() bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for _, s := range sh.joined {
+		s.watched = sh.watch.add(s)
 		sh.wheel[s.slot] = append(sh.wheel[s.slot], s)
 	}
 	clear(sh.joined)
@@ -176,6 +178,7 @@ func (sh *shard) admit() bool {
 }
 
 func (sh *shard) run() {
+	defer sh.watch.close()
 	p := sh.pacer
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -227,9 +230,12 @@ func (sh *shard) sleep(timer *time.Timer, d time.Duration) bool {
 }
 
 func (sh *shard) drain() {
+	sh.watch.drain()
 	for _, slot := range sh.wheel {
 		for _, s := range slot {
-			s.wire.Drain(s.onRTP, s.onRTCP)
+			if !s.watched {
+				s.wire.Drain(s.onRTP, s.onRTCP)
+			}
 		}
 	}
 }
@@ -257,6 +263,7 @@ func (sh *shard) send(t int64, now time.Duration) {
 		s.mu.Lock()
 		if s.closed {
 			s.mu.Unlock()
+			sh.watch.remove(s)
 			continue
 		}
 		kept = append(kept, s)

@@ -43,6 +43,7 @@ type Stream struct {
 	onRTP, onRTCP func([]byte, netip.AddrPort) // Receive and ReceiveRTCP, made once
 	slot          int                          // of the pacer's wheel; owned by the shard
 	due           int64                        // tick of the next frame; owned by the shard
+	watched       bool                         // by the shard's watch, so not to be drained at each poll; owned by the shard
 
 	mu      sync.Mutex
 	cfg     Config

@@ -150,6 +150,15 @@ func (u *UDP) Drain(rtp, rtcp func(b []byte, from netip.AddrPort)) {
 	}
 }
 
+// drainSocket is Drain for the one of the two sockets that has something.
+func (u *UDP) drainSocket(fd int, rtp, rtcp func(b []byte, from netip.AddrPort)) {
+	if fd == u.rtp.fd {
+		u.drain(&u.rtp, rtp)
+	} else {
+		u.drain(&u.rtcp, rtcp)
+	}
+}
+
 func (u *UDP) drain(s *socket, f func(b []byte, from netip.AddrPort)) {
 	in := batches.Get().(*batch)
 	defer batches.Put(in)

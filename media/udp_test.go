@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/media/g711"
 	"github.com/hookswitch/hookswitch/media/pcm"
+	"github.com/pion/rtcp"
 )
 
 var localhost = netip.MustParseAddr("127.0.0.1")
@@ -252,6 +253,52 @@ func TestCallOverLoopback(t *testing.T) {
 	}
 	if st := two.Stats(); st.Foreign != 0 || st.Malformed != 0 || !st.Latched {
 		t.Errorf("foreign %d, malformed %d, latched %v", st.Foreign, st.Malformed, st.Latched)
+	}
+}
+
+// The system gives the numbers of closed sockets to those opened next, before
+// the pacer has dropped the closed ones: the next call must be heard all the same,
+// on both of its ports.
+func TestCallAfterCallIsHeard(t *testing.T) {
+	p := somePorts(t, localhost, 20)
+	pacer := NewPacer(PacerConfig{Goroutines: 1})
+	defer pacer.Close()
+	phone, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer phone.Close()
+	c := agreed()
+	c.Remote = phone.LocalAddr().(*net.UDPAddr).AddrPort()
+	report, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 7}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for call := range 20 {
+		u, err := p.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := NewStream(pacer, u, c)
+		s.Start()
+		for i, b := range [][]byte{level(1000, 1, 160, 7), report} {
+			to := net.UDPAddrFromAddrPort(netip.AddrPortFrom(localhost, uint16(u.Port()+i)))
+			if _, err := phone.WriteTo(b, to); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tick := time.NewTicker(time.Millisecond)
+		for range 1000 {
+			<-tick.C
+			if st := s.Stats(); st.Received == 1 && !st.LastRTCP.IsZero() {
+				break
+			}
+		}
+		tick.Stop()
+		if st := s.Stats(); st.Received != 1 || st.LastRTCP.IsZero() {
+			t.Errorf("call %d: %d packets, RTCP at %v; want one, and a time", call, st.Received, st.LastRTCP)
+		}
+		s.Close()
 	}
 }
 
