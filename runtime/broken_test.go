@@ -73,3 +73,26 @@ func TestBrokenCalls(t *testing.T) {
 		})
 	}
 }
+
+// half is a leg whose answer is out and not confirmed: it cannot be refused.
+type half struct {
+	*unanswered
+	hungUp bool
+}
+
+func (l *half) Reject(context.Context, int, string) error { return errors.New("it has been answered") }
+func (l *half) Hangup(context.Context) error              { l.hungUp = true; return nil }
+
+func TestAHalfAnsweredCallIsHungUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := runtime.New(runtime.Config{Store: store.Memory(), Web: documents(func(r webhook.Request) (*webhook.Response, error) {
+			return document(r.URL, "<Response><Reject/></Response>")
+		})})
+		leg := &half{unanswered: newLeg()}
+		s.Run(t.Context(), leg, runtime.Setup{Account: runtime.Account{SID: "AC1"}, First: runtime.Request{URL: "http://a/"}})
+		s.Close()
+		if !leg.hungUp {
+			t.Error("the call is still up")
+		}
+	})
+}

@@ -37,10 +37,10 @@ type call struct {
 
 // rejection is how an unanswered call is to be refused at its end.
 type rejection struct {
-	status        int
-	reason        string
-	becomes       string // the call's final status
-	cause, source string
+	status  int
+	reason  string
+	becomes string // the call's final status
+	cause   string
 }
 
 func newCall(s *Server, leg Leg, set Setup) *call {
@@ -114,9 +114,10 @@ func (c *call) finish(ctx context.Context, err error) {
 	case errors.Is(ended, ErrHungUp):
 	case c.reject != nil && c.rec.Answered.IsZero():
 		c.note("reject", strconv.Itoa(c.reject.status)+" "+c.reject.reason, "", 0)
-		if err := c.leg.Reject(hangup, c.reject.status, c.reject.reason); err != nil {
-			c.s.Log.Info("call not rejected", "call", c.rec.SID, "error", err)
+		if err := c.leg.Reject(hangup, c.reject.status, c.reject.reason); err == nil {
+			break
 		}
+		fallthrough // an answer is out and not confirmed yet: it takes a BYE
 	default:
 		c.note("hangup", "", "", 0)
 		if err := c.leg.Hangup(hangup); err != nil {
