@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media"
@@ -52,7 +51,7 @@ func (c *call) parts(ctx context.Context, s *texml.Say, rate int) (pcm.Clip, err
 			}
 			sound.Samples = append(sound.Samples, clip.Samples...)
 		}
-		sound.Samples = append(sound.Samples, make([]int16, samples(part.Pause, rate))...)
+		sound.Samples = append(sound.Samples, pcm.Silence(rate, part.Pause).Samples...)
 	}
 	return sound, nil
 }
@@ -151,18 +150,10 @@ func (c *call) load(ctx context.Context, ref string) (clip pcm.Clip, at string, 
 // Ringback plays one round of a country's ringing tone (verbs.Call).
 func (c *call) Ringback(ctx context.Context, country string) error {
 	rate := c.leg.Stream().Rate()
-	hz, cadence, ok := tones.Ringback(country)
+	clip, ok := tones.Ringback(country, rate)
 	if !ok {
 		c.note("warning", fmt.Sprintf("there is no ringing tone for country %q; the one of us is played", country), "", 13220)
-		hz, cadence, _ = tones.Ringback("us")
-	}
-	clip := pcm.Clip{Rate: rate}
-	for i, d := range cadence { // sound and silence in turn
-		if i%2 == 0 {
-			clip.Samples = append(clip.Samples, pcm.Tone(rate, d, 0.1, hz...).Samples...)
-		} else {
-			clip.Samples = append(clip.Samples, make([]int16, samples(d, rate))...)
-		}
+		clip, _ = tones.Ringback("us", rate)
 	}
 	return c.sound(ctx, "ringback", country, "", clip)
 }
@@ -183,5 +174,3 @@ func (c *call) Echo(ctx context.Context) error {
 
 // Keys are what the caller presses (verbs.Call).
 func (c *call) Keys(ctx context.Context) <-chan rune { return c.leg.Stream().Keys(ctx) }
-
-func samples(d time.Duration, rate int) int { return int(d * time.Duration(rate) / time.Second) }

@@ -67,7 +67,7 @@ func fakeEngine(args []string) int {
 	case "huge":
 		sound = make([]byte, sizeLimit+1)
 	case "silence":
-		sound = wav.Encode(pcm.Tone(16000, time.Second, 0))
+		sound = wav.Encode(pcm.Silence(16000, time.Second))
 	default:
 		tone := pcm.Tone(16000, 500*time.Millisecond, 0.05, 400).Samples
 		lead, tail := make([]int16, 16000/4), make([]int16, 16000/2)

@@ -186,7 +186,7 @@ ctrl_tcp_listen 127.0.0.1:%d
 net_interface 127.0.0.1
 `, modules[0], silence, dir, port),
 		"accounts":    "<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU\n",
-		"silence.wav": string(wav.Encode(pcm.Tone(8000, time.Minute, 0))),
+		"silence.wav": string(wav.Encode(pcm.Silence(8000, time.Minute))),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

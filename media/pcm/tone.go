@@ -9,15 +9,20 @@ import (
 // and ends without a click.
 const toneEdge = 2 * time.Millisecond
 
+// Silence is digital silence.
+func Silence(rate int, d time.Duration) Clip {
+	return Clip{Rate: rate, Samples: make([]int16, samples(rate, d))}
+}
+
 // Tone makes a tone of equal parts of the frequencies hz, whose sum peaks at
 // level (0 to 1). Without frequencies it is silence. The first and the last 2
 // ms swell and fade.
 func Tone(rate int, d time.Duration, level float64, hz ...float64) Clip {
-	n := samples(rate, d)
-	c := Clip{Rate: rate, Samples: make([]int16, n)}
+	c := Silence(rate, d)
 	if len(hz) == 0 {
 		return c
 	}
+	n := len(c.Samples)
 	edge := min(samples(rate, toneEdge), n/2)
 	part := level * math.MaxInt16 / float64(len(hz))
 	for i := range c.Samples {

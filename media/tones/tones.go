@@ -1,5 +1,4 @@
-// Package tones has the tones of telephone networks: ringback by country, and
-// the beep before a recording.
+// Package tones has the tones of telephone networks: ringback by country.
 package tones
 
 import (
@@ -72,36 +71,21 @@ var ringback = map[string]plan{
 	"za":     {hz(383, 417), ms(400, 200, 400, 2000)},
 }
 
-// Ringback is the tone that a caller hears while the other side rings:
-// frequencies in Hz that sound together, and how long they are on and off by
-// turns, from the start again at the end. ok is false for a country that is
-// not among the codes of <Dial ringTone>, all in small letters. The slices
-// are shared: do not write to them.
-func Ringback(country string) (freqs []float64, cadence []time.Duration, ok bool) {
+// level is the peak of a tone, -23 dBFS for one frequency: below speech.
+const level = 0.1
+
+// Ringback is one round of the tone that a caller hears while the other side
+// rings in a country, to be played again and again. ok is false for a country
+// that is not among the codes of <Dial ringTone>, all in small letters.
+func Ringback(country string, rate int) (c pcm.Clip, ok bool) {
 	p, ok := ringback[country]
-	return p.freqs, p.cadence, ok
-}
-
-// level is the peak of every tone here, -20 dBFS for one frequency: that of
-// speech.
-const level = 0.14
-
-// Ring is one round of a country's ringback, to be played again and again; ok
-// is false for a country that is not known.
-func Ring(country string, rate int) (c pcm.Clip, ok bool) {
-	freqs, cadence, ok := Ringback(country)
 	c.Rate = rate
-	for i, d := range cadence {
-		part := pcm.Tone(rate, d, level, freqs...)
-		if i%2 == 1 {
-			part = pcm.Tone(rate, d, 0)
+	for i, d := range p.cadence {
+		part := pcm.Silence(rate, d)
+		if i%2 == 0 {
+			part = pcm.Tone(rate, d, level, p.freqs...)
 		}
 		c.Samples = append(c.Samples, part.Samples...)
 	}
 	return c, ok
-}
-
-// Beep is the sign to speak: 1 kHz for a quarter of a second.
-func Beep(rate int) pcm.Clip {
-	return pcm.Tone(rate, 250*time.Millisecond, level, 1000)
 }

@@ -41,7 +41,7 @@ func (s *Script) steps() []step {
 			speech(a, pcm.Tone(rate, d, 0.3, hz), add)
 		case "silence":
 			d, _ := length(a.args[0])
-			speech(a, pcm.Clip{Rate: rate, Samples: make([]int16, int64(d)*rate/int64(time.Second))}, add)
+			speech(a, pcm.Silence(rate, d), add)
 		case "hold", "resume":
 			add(a.at, func(p *phone, _ *trace) { p.Stream().Configure(p.config(a.verb == "resume")) })
 		case "listen":
