@@ -16,8 +16,8 @@ import (
 
 // Limits of what is read, in bytes.
 const (
-	MaxDocument = 64 << 10 // of a document, as of one from the web
-	MaxMedia    = 64 << 20 // of anything else
+	maxDocument = 64 << 10 // of a document, as of one from the web
+	maxMedia    = 64 << 20 // of anything else
 
 	keptBytes = 32 << 20 // of sounds that are kept in memory
 	keptSound = 2 << 20  // longest of them
@@ -114,9 +114,9 @@ func (f *Files) Read(rawURL string) (body []byte, contentType string, err error)
 	}
 	defer file.Close()
 	contentType = typeOf(name)
-	limit := MaxMedia
+	limit := maxMedia
 	if isDocument(contentType) {
-		limit = MaxDocument
+		limit = maxDocument
 	}
 	info, err := file.Stat()
 	if err != nil {

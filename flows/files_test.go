@@ -148,9 +148,9 @@ func TestASoundIsReadOnceUntilItChanges(t *testing.T) {
 
 func TestTypesAndLimits(t *testing.T) {
 	dir := folder(t, map[string]string{
-		"full.xml":  strings.Repeat("x", MaxDocument),
-		"over.xml":  strings.Repeat("x", MaxDocument+1),
-		"BIG.WAV":   strings.Repeat("x", MaxDocument+1),
+		"full.xml":  strings.Repeat("x", maxDocument),
+		"over.xml":  strings.Repeat("x", maxDocument+1),
+		"BIG.WAV":   strings.Repeat("x", maxDocument+1),
 		"words.txt": "hello", "agent.md": "---", "a.mp3": "x", "a.ogg": "x", "a.au": "x", "a.aiff": "x", "raw": "x",
 	})
 	f, first := opened(t, filepath.Join(dir, "full.xml"))

@@ -2,18 +2,13 @@
 // that are not on the web.
 //
 // A [Table] holds the routes. [Files] reads flows from folders of the operator
-// (file: URLs) and the examples that are part of the program (embed: URLs, see
-// [Embedded]).
+// (file: URLs) and the examples that are part of the program (embed: URLs).
 package flows
 
-import (
-	"embed"
-	"io/fs"
-)
+import "embed"
 
+// embedded holds the example flows. Each is a lesson that can be called:
+// hello.xml, menu.xml, hours.xml, voicemail.xml, and the documents they lead to.
+//
 //go:embed *.xml
 var embedded embed.FS
-
-// Embedded holds the example flows. Each is a lesson that can be called:
-// hello.xml, menu.xml, hours.xml, voicemail.xml, and the documents they lead to.
-func Embedded() fs.FS { return embedded }
