@@ -35,7 +35,6 @@ type phone struct {
 	done     chan struct{}
 	err      error
 	sequence uint16
-	clock    uint32 // RTP time
 	since    time.Time
 }
 
