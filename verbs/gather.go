@@ -27,14 +27,14 @@ func (g gather) Run(ctx context.Context, call Call) (Next, error) {
 	defer prompts.Wait() // the next verb must not speak over our prompt
 	ctx, stop := context.WithCancel(ctx)
 	defer stop() // ends prompts and keys; runs before Wait
-	prompting, hush := context.WithCancel(ctx)
-	defer hush()
-	prompted := make(chan error, 1)
-	prompts.Go(func() { prompted <- Guard(func() error { return g.prompt(prompting, call) }) })
 	var keys <-chan rune // nil hears nothing
 	if slices.Contains(g.Input, "dtmf") {
 		keys = call.Keys(ctx)
 	}
+	prompting, hush := context.WithCancel(ctx)
+	defer hush()
+	prompted := make(chan error, 1)
+	prompts.Go(func() { prompted <- Guard(func() error { return g.prompt(prompting, call) }) })
 
 	silence := time.NewTimer(g.Timeout)
 	silence.Stop() // starts when the prompts end or a key comes
