@@ -57,7 +57,7 @@ func TestNothingAcknowledgedIsLostByKill9(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "calls.db")
 	r := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	var acknowledged []string
-	rounds := 20
+	rounds := 8
 	if testing.Short() {
 		rounds = 3
 	}
@@ -73,7 +73,7 @@ func TestNothingAcknowledgedIsLostByKill9(t *testing.T) {
 			t.Fatal(err)
 		}
 		lines := bufio.NewScanner(out)
-		for left := 1 + r.IntN(100); lines.Scan(); left-- {
+		for left := 1 + r.IntN(50); lines.Scan(); left-- {
 			if strings.HasPrefix(lines.Text(), "error") {
 				t.Error(lines.Text())
 			}
