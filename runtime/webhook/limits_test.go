@@ -44,17 +44,17 @@ func TestTimeLimits(t *testing.T) {
 		name, path string
 		requests   int
 		code       int
-		atMost     time.Duration
+		total      time.Duration // a minute never comes
 	}{
-		{"no answer", "/", 1, 11203, 2 * time.Second},
-		{"a drip", "/drip", 1, 11203, 2 * time.Second},
-		{"half an answer", "/half", 1, 11203, 2 * time.Second},
-		{"whole time by fragment", "/#tt=100", 1, 11203, 2 * time.Second},
-		{"no answer by fragment", "/#rt=100", 1, 11205, 2 * time.Second},
-		{"half an answer by fragment", "/half#rt=100", 1, 11205, 2 * time.Second},
-		{"tried again when asked", "/#rt=100&rp=rt", 2, 11205, 2 * time.Second},
+		{"no answer", "/", 1, 11203, 300 * time.Millisecond},
+		{"a drip", "/drip", 1, 11203, 300 * time.Millisecond},
+		{"half an answer", "/half", 1, 11203, 300 * time.Millisecond},
+		{"whole time by fragment", "/#tt=300", 1, 11203, time.Minute},
+		{"no answer by fragment", "/#rt=100", 1, 11205, time.Minute},
+		{"half an answer by fragment", "/half#rt=100", 1, 11205, time.Minute},
+		{"tried again when asked", "/#rt=100&rp=rt", 2, 11205, time.Minute},
 	} {
-		c := client(t, Config{Timeout: 300 * time.Millisecond})
+		c := client(t, Config{Timeout: row.total})
 		before, began := len(s.asked()), time.Now()
 		_, err := c.Do(t.Context(), Request{URL: s.URL + row.path})
 		if code(err) != row.code {
@@ -63,7 +63,7 @@ func TestTimeLimits(t *testing.T) {
 		if n := len(s.asked()) - before; n != row.requests {
 			t.Errorf("%s: %d requests, want %d", row.name, n, row.requests)
 		}
-		if took := time.Since(began); took > row.atMost {
+		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("%s: took %s", row.name, took)
 		}
 	}
