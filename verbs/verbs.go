@@ -132,6 +132,12 @@ func For(n texml.Node) Verb {
 	return unsupported{n}
 }
 
+// Supported reports whether this version can do more with n than to skip it.
+func Supported(n texml.Node) bool {
+	_, skipped := For(n).(unsupported)
+	return !skipped
+}
+
 // unsupported stands for a verb that is read and checked but that this version
 // cannot do. The call goes on below it, and its timeline says so.
 type unsupported struct{ texml.Node }

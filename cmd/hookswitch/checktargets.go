@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -109,9 +108,8 @@ func checkedDocument(source string, body []byte, d texml.Dialect) checked {
 	if err != nil {
 		return checked{source: source, body: body, slips: slips}
 	}
-	unknown := reflect.TypeOf(verbs.For(nil)) // what verbs gives for all that it does not run
 	for _, n := range doc.Verbs {
-		if reflect.TypeOf(verbs.For(n)) == unknown && !slices.ContainsFunc(slips, func(s *texml.Error) bool { return s.Pos == n.At() && s.Level > texml.Note }) {
+		if !verbs.Supported(n) && !slices.ContainsFunc(slips, func(s *texml.Error) bool { return s.Pos == n.At() && s.Level > texml.Note }) {
 			slips = append(slips, note(source, n.At(), "this version does not run <"+n.Name()+"> yet; on a call it is skipped"))
 		}
 	}
