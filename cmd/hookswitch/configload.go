@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -83,12 +82,7 @@ func parseConfig(path string, body []byte, env func(string) (string, bool)) (*Co
 		}
 	}
 	d.together(c)
-	slices.SortStableFunc(d.slips, func(a, b *texml.Error) int {
-		if a.Pos.Line != b.Pos.Line {
-			return a.Pos.Line - b.Pos.Line
-		}
-		return a.Pos.Col - b.Pos.Col
-	})
+	inOrder(d.slips)
 	if d.slips.Failed() {
 		return nil, d.slips
 	}

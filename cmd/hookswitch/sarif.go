@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net/url"
@@ -140,16 +139,9 @@ func artifact(source string) string {
 
 // characters is the column of a place in characters, from 1; places count bytes.
 func characters(body []byte, at texml.Pos) int {
-	body = bytes.TrimPrefix(body, []byte("\ufeff"))
-	for range at.Line - 1 {
-		i := bytes.IndexByte(body, '\n')
-		if i < 0 {
-			return at.Col
-		}
-		body = body[i+1:]
-	}
-	if at.Col-1 > len(body) {
+	line, ok := lineOf(body, at.Line)
+	if !ok || at.Col-1 > len(line) {
 		return at.Col
 	}
-	return utf8.RuneCount(body[:at.Col-1]) + 1
+	return utf8.RuneCount(line[:at.Col-1]) + 1
 }
