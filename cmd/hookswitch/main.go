@@ -43,7 +43,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	case "test":
 		return testCommand(rest, out, errOut)
 	case childCommand:
-		testChild(rest)
+		testChild()
 		return 0
 	case "verify-signature":
 		return verifySignature(rest, in, out, errOut)

@@ -9,7 +9,7 @@ import (
 // itself again.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == childCommand {
-		testChild(os.Args[2:])
+		testChild()
 	}
 	os.Exit(m.Run())
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,13 +35,14 @@ type childResult struct {
 
 // testChild plays the scripts that it is asked for on standard input, until
 // that ends. It does not return.
-func testChild([]string) {
+func testChild() {
 	jobs, results := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
 	os.Stdout = os.Stderr          // what package testing prints is no result
 	os.Args = []string{os.Args[0]} // it would read the arguments as its own
-	outside := calltest.NewOutside(context.Background(), 4)
+	outside := calltest.NewOutside(4)
 	all := func(string, string) (bool, error) { return true, nil }
 	testing.Main(all, []testing.InternalTest{{Name: "scripts", F: func(t *testing.T) {
+		defer outside.Close()
 		for {
 			var j childJob
 			if err := jobs.Decode(&j); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"sync"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type Outside struct {
 	jobs      chan job
 	replies   chan chan reply // made outside too: waiting on one stops virtual time
 	transport *http.Transport
+	working   sync.WaitGroup
 }
 
 type job struct {
@@ -34,33 +36,35 @@ type reply struct {
 	err       error
 }
 
-// NewOutside starts workers that make real requests, n at a time, until ctx
-// ends. It must be called outside synctest.Test. There is no guard of private
+// NewOutside starts workers that make real requests, n at a time, until Close.
+// It must be called outside synctest.Test. There is no guard of private
 // addresses: whoever runs a script chose its servers.
-func NewOutside(ctx context.Context, n int) *Outside {
+func NewOutside(n int) *Outside {
 	o := &Outside{
 		jobs: make(chan job), replies: make(chan chan reply, n),
 		transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: n},
 	}
 	for range n {
 		o.replies <- make(chan reply, 1)
-		go func() {
-			for {
-				select {
-				case j := <-o.jobs:
-					j.reply <- o.do(ctx, j)
-				case <-ctx.Done():
-					return
-				}
+		o.working.Go(func() {
+			for j := range o.jobs {
+				j.reply <- o.do(j)
 			}
-		}()
+		})
 	}
 	return o
 }
 
+// Close ends the workers, when no script is played any more.
+func (o *Outside) Close() {
+	close(o.jobs)
+	o.working.Wait()
+	o.transport.CloseIdleConnections()
+}
+
 // do makes one request in real time.
-func (o *Outside) do(ctx context.Context, j job) (rep reply) {
-	ctx, cancel := context.WithTimeout(ctx, j.limit)
+func (o *Outside) do(j job) (rep reply) {
+	ctx, cancel := context.WithTimeout(context.Background(), j.limit)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { rep.connected = true },
