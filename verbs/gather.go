@@ -26,7 +26,7 @@ func (g gather) Run(ctx context.Context, call Call) (Next, error) {
 	var prompts sync.WaitGroup
 	defer prompts.Wait() // the next verb must not speak over our prompt
 	ctx, stop := context.WithCancel(ctx)
-	defer stop() // ends prompts and keys; runs before Wait
+	defer stop()         // ends prompts and keys; runs before Wait
 	var keys <-chan rune // nil hears nothing
 	if slices.Contains(g.Input, "dtmf") {
 		keys = call.Keys(ctx)
