@@ -35,12 +35,7 @@ func loadConfig(path string, env func(string) (string, bool)) (*Config, texml.Er
 	fatal := func(msg, fix string) (*Config, texml.Errors) {
 		return nil, texml.Errors{{Source: path, Pos: texml.Pos{Line: 1, Col: 1}, Level: texml.Fatal, Msg: msg, Fix: fix}}
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return fatal("the file cannot be read: "+withoutName(err), "")
-	}
-	defer f.Close()
-	body, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
+	body, err := readUpTo(path, maxConfig+1)
 	if err != nil {
 		return fatal("the file cannot be read: "+withoutName(err), "")
 	}
