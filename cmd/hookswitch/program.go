@@ -143,6 +143,9 @@ func (p *program) routes(flow string) error {
 		p.shown = strconv.Itoa(len(routes)) + " routes of the configuration"
 	}
 	for i, r := range routes {
+		if r.Playbook != "" {
+			return fmt.Errorf("routes[%d].playbook: this version does not run playbooks yet; use flow or voice_url", i)
+		}
 		if r.Flow == "" {
 			continue
 		}
@@ -202,7 +205,7 @@ func (p *program) answer(_ context.Context, leg *sip.Leg) {
 		account = p.accounts[route.Account]
 	}
 	began := time.Now()
-	p.log.Info("call", "from", party(inv.From), "to", party(to), "flow", route.VoiceURL)
+	p.log.Info("call", "from", party(inv.From), "to", party(to), "flow", webhook.Redact(route.VoiceURL))
 	p.calls.Run(ctx, leg, runtime.Setup{
 		Account:   runtimeAccount(account),
 		Dialect:   p.dialectOf(route, account),

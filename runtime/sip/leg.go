@@ -181,8 +181,8 @@ func (l *Leg) run() {
 	}()
 	defer l.Hangup(context.Background())
 	defer func() {
-		if v := recover(); v != nil {
-			s.log.Error("sip: panic in a call", "call", l.callID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		if recover() != nil {
+			s.log.Error("sip: panic in a call", "call", l.callID, "stack", string(debug.Stack()))
 			l.fail()
 		}
 	}()

@@ -47,8 +47,8 @@ var parser = func() *sipgo.Parser {
 // may wait.
 func (s *Server) receive(m *message, f *fault, p path) {
 	defer func() {
-		if v := recover(); v != nil {
-			s.log.Error("sip: panic while a message was handled", "from", p.remote, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		if recover() != nil {
+			s.log.Error("sip: panic while a message was handled", "from", p.remote, "stack", string(debug.Stack()))
 		}
 	}()
 	if strings.HasPrefix(m.start, "SIP/") {

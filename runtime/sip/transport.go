@@ -103,6 +103,7 @@ func (s *Server) serveUDP(c socket) {
 				// An ICMP error of an earlier answer, say: it says nothing
 				// about the socket.
 				s.note(slog.LevelWarn, "read", "read", "error", err)
+				<-time.After(time.Millisecond) // one that lasts must not take a core
 				continue
 			}
 			from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
