@@ -29,7 +29,7 @@ const (
 )
 
 // ErrNone is returned by [Find] when the machine has no engine.
-var ErrNone = errors.New("no local voice: flite or espeak-ng is needed; install one (Debian: apt install flite, macOS: brew install espeak-ng), or configure a TTS provider")
+var ErrNone = errors.New("no local voice: flite or espeak-ng is needed; install one (Debian: apt install flite, macOS: brew install espeak-ng)")
 
 // Voice speaks with the engines of this machine. It is an [ai.TTS], safe for
 // concurrent use.

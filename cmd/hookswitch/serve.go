@@ -207,7 +207,7 @@ func (p *program) greet(out io.Writer) {
 	}
 	hear := "what your document says"
 	if p.shown == "the built-in demo" {
-		hear = "a greeting; press any key and it is read back, 9 hangs up"
+		hear = "a greeting; press any key and it is read back"
 	}
 	voice := ""
 	if p.noVoice == nil {
@@ -218,7 +218,8 @@ func (p *program) greet(out io.Writer) {
 	fmt.Fprintf(out, `hookswitch answers calls.
 
   call      sip:demo@%s  (%s; from %s)
-  with      baresip -e "/dial sip:demo@%s", or Linphone, Zoiper, MicroSIP
+  with      Linphone, Zoiper, MicroSIP, or
+            baresip -n 127.0.0.1 -e "/uanew <sip:me@127.0.0.1>;regint=0" -e "/dial sip:demo@%s"
   hear      %s
   flow      %s
   voice     %s
