@@ -201,6 +201,10 @@ func (p *program) greet(out io.Writer) {
 			where = net.JoinHostPort("127.0.0.1", port)
 		}
 	}
+	from := "" // baresip calls from the address of a network card, unless told
+	if strings.HasPrefix(where, "127.") {
+		from = "-n 127.0.0.1 "
+	}
 	who := "this machine only; --allow names others"
 	if len(p.cfg.SIP.ACL) > 0 {
 		who = strings.Trim(fmt.Sprint(p.cfg.SIP.ACL), "[]")
@@ -219,12 +223,12 @@ func (p *program) greet(out io.Writer) {
 
   call      sip:demo@%s  (%s; from %s)
   with      Linphone, Zoiper, MicroSIP, or
-            baresip -n 127.0.0.1 -e "/uanew <sip:me@127.0.0.1>;regint=0" -e "/dial sip:demo@%s"
+            baresip %s-e "/uanew <sip:me@127.0.0.1>;regint=0" -e "/dial sip:demo@%s"
   hear      %s
   flow      %s
   voice     %s
   account   %s
-`, where, strings.Join(ways, " and "), who, where, hear, p.shown, voice, p.first.SID)
+`, where, strings.Join(ways, " and "), who, from, where, hear, p.shown, voice, p.first.SID)
 	if len(p.cfg.Accounts) == 0 {
 		pub := ed25519.PrivateKey(p.first.SigningKey).Public().(ed25519.PublicKey)
 		fmt.Fprintf(out, "  token     %s  (signs webhooks in the twilio dialect; kept in %s)\n  key       %s  (public; checks webhooks in the telnyx dialect)\n",
