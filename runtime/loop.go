@@ -197,7 +197,7 @@ func (c *call) read(resp *webhook.Response, params url.Values) (*page, error) {
 	}
 	var err error
 	// Telnyx fills templates in any document; on Twilio only stored ones are.
-	if c.set.Dialect == texml.Telnyx || !onWeb(resp.URL) {
+	if c.set.Dialect == texml.Telnyx || onDisk(resp.URL) {
 		if body, err = texml.Render(body, params, nil); err != nil {
 			return nil, fmt.Errorf("%s:%w", source, err)
 		}

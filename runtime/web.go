@@ -7,9 +7,9 @@ import (
 	"github.com/hookswitch/hookswitch/runtime/webhook"
 )
 
-// WithFiles is web together with the documents that are not on it: URLs of
-// another scheme than http and https, such as file: and embed:, are read by
-// read. What is sent along with such a request fills the document's templates.
+// WithFiles is web together with the documents that are not on it: what file:
+// and embed: URLs name is read by read. What is sent along with such a request
+// fills the document's templates.
 func WithFiles(web Web, read func(url string) (*webhook.Response, error)) Web {
 	return withFiles{web, read}
 }
@@ -20,19 +20,20 @@ type withFiles struct {
 }
 
 func (w withFiles) Do(ctx context.Context, r webhook.Request) (*webhook.Response, error) {
-	if onWeb(r.URL) {
-		return w.Web.Do(ctx, r)
+	if onDisk(r.URL) {
+		return w.read(r.URL)
 	}
-	return w.read(r.URL)
+	return w.Web.Do(ctx, r)
 }
 
 func (w withFiles) Media(ctx context.Context, url string) (*webhook.Response, error) {
-	if onWeb(url) {
-		return w.Web.Media(ctx, url)
+	if onDisk(url) {
+		return w.read(url)
 	}
-	return w.read(url)
+	return w.Web.Media(ctx, url)
 }
 
-func onWeb(url string) bool {
-	return strings.HasPrefix(url, "http:") || strings.HasPrefix(url, "https:")
+func onDisk(url string) bool {
+	scheme, _, _ := strings.Cut(url, ":")
+	return strings.EqualFold(scheme, "file") || strings.EqualFold(scheme, "embed")
 }
