@@ -103,7 +103,7 @@ func testCommand(args []string, out, errOut io.Writer) int {
 	}
 	took := time.Since(began)
 	if !*quiet || failed > 0 {
-		fmt.Fprintf(out, "%d scripts, %d failed, in %s\n", len(scripts), failed, took.Round(time.Millisecond))
+		fmt.Fprintf(out, "%s, %d failed, in %s\n", plural(len(scripts), "script"), failed, took.Round(time.Millisecond))
 	}
 	if *junit != "" {
 		if err := writeFile(*junit, func(w io.Writer) error { return writeJUnit(w, scripts, took) }); err != nil {

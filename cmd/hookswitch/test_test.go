@@ -118,9 +118,9 @@ func TestFlagsOfTest(t *testing.T) {
 		out  string // whole, or part of it when it begins with …
 		err  string // part
 	}{
-		{"-run chooses", []string{"-run", `/a\.`, dir}, 0, "ok    a.txtar\n1 scripts, 0 failed, in T\n", ""},
+		{"-run chooses", []string{"-run", `/a\.`, dir}, 0, "ok    a.txtar\n1 script, 0 failed, in T\n", ""},
 		{"-q is silent on success", []string{"-q", a, a}, 0, "", ""},
-		{"-v prints the trace", []string{"-v", a}, 0, "ok    a.txtar\n" + indent(helloTrace) + "1 scripts, 0 failed, in T\n", ""},
+		{"-v prints the trace", []string{"-v", a}, 0, "ok    a.txtar\n" + indent(helloTrace) + "1 script, 0 failed, in T\n", ""},
 		{"--help teaches", []string{"--help"}, 0, "…server http://127.0.0.1:3000", ""},
 		{"no script", nil, 2, "", "no script named; write: hookswitch test FILE|DIR... (--help says more)"},
 		{"a file that is not there", []string{filepath.Join(dir, "c.txtar")}, 2, "", "c.txtar"},
