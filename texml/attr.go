@@ -88,6 +88,15 @@ func (a attr) need() string {
 // url gives a URL, absolute or relative, without blanks around it. What cannot
 // be one is reported and comes back empty.
 func (a attr) url() string {
+	u := a.address()
+	if offWeb(u) && !a.quiet() {
+		a.slip(Warning, 11100, a.name+"="+quoted(a.value)+" of <"+a.e.name+"> is not on the web, and the request fails", howToURL, "Twilio ends with error 11100")
+	}
+	return u
+}
+
+// address gives a URL of any scheme.
+func (a attr) address() string {
 	if a.index < 0 {
 		return ""
 	}
@@ -103,6 +112,21 @@ func (a attr) url() string {
 }
 
 const howToURL = "write it as in https://example.com/next?x=a%20b"
+
+// offWeb reports whether nothing can be fetched from u. A relative URL and a
+// template may be fetched.
+func offWeb(u string) bool {
+	scheme, _, ok := strings.Cut(u, ":")
+	if !ok || strings.ContainsAny(scheme, "/?#") || templated(u) {
+		return false
+	}
+	for _, known := range []string{"http", "https", "file", "embed"} {
+		if equalFold(scheme, known) {
+			return false
+		}
+	}
+	return true
+}
 
 // badURL says why u cannot be a URL; "" if it can, or is a template of one.
 func badURL(u string) string {

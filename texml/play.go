@@ -53,6 +53,9 @@ func (e *element) withURL(n Node, u *string, at int) Node {
 		e.p.slip(at, Warning, 11100, "the URL of <"+e.name+"> "+why+"; the verb is skipped", howToURL, "Twilio ends with error 11100")
 		return nil
 	}
+	if offWeb(*u) {
+		e.p.slip(at, Warning, 11100, "the URL of <"+e.name+"> is not on the web, and the request fails", howToURL, "Twilio ends with error 11100")
+	}
 	return n
 }
 

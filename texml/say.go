@@ -76,7 +76,12 @@ func say(e *element) Node {
 
 // loop reads the rounds of Say and Play. Twilio ends a loop of 0 after 1000.
 func loop(e *element, code, telnyxMost int) int {
-	n := e.attr("loop", code).whole(1, 0, is(e, telnyxMost, 1000))
+	a := e.attr("loop", code)
+	if f, ok := a.parse(); ok && a.index >= 0 && f < 0 {
+		a.bad("is out of range; 1 is used", "write 0 for ever, or the number of rounds") // 0 would be for ever
+		return 1
+	}
+	n := a.whole(1, 0, is(e, telnyxMost, 1000))
 	if n == 0 && e.p.dialect == Twilio {
 		n = 1000
 	}

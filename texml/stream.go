@@ -54,7 +54,7 @@ func stream(e *element) Node {
 
 // webSocket gives a URL that starts with wss: or ws:, or a relative one.
 func (a attr) webSocket() string {
-	u := a.url()
+	u := a.address()
 	scheme, _, absolute := strings.Cut(u, "://")
 	switch {
 	case !absolute || equalFold(scheme, "wss"):
