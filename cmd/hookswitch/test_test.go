@@ -252,3 +252,12 @@ func TestAServerThatHangs(t *testing.T) {
 		t.Errorf("the others:\n%s", out)
 	}
 }
+
+// TestShippedCallScripts plays our own scripts as a user would: with the
+// program's file reader, which go test ./runtime does without.
+func TestShippedCallScripts(t *testing.T) {
+	var out, errOut strings.Builder
+	if code := testCommand([]string{"-q", filepath.Join("..", "..", "testdata", "calls")}, &out, &errOut); code != 0 {
+		t.Errorf("exit %d\n%s%s", code, out.String(), errOut.String())
+	}
+}
