@@ -132,7 +132,7 @@ func (p *program) routes(flow string) error {
 		// Who types a host at the command line means it, private or not.
 		p.cfg.Webhooks.AllowHosts = append(p.cfg.Webhooks.AllowHosts, u.Host)
 		routes = []flows.Route{{To: "*", VoiceURL: flow}}
-		p.shown = flow
+		p.shown = webhook.Redact(flow)
 	case flow != "":
 		routes = []flows.Route{{To: "*", Flow: flow}}
 		p.shown = flow

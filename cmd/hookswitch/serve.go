@@ -52,7 +52,7 @@ func serve(args []string, out, errOut io.Writer) int {
 	fs.SetOutput(io.Discard) // errors are printed once, help below
 	configPath := fs.String("config", "", "configuration `file` (default hookswitch.yaml, if there is one)")
 	sipAddr := fs.String("sip", "", "`host:port` to listen on, UDP and TCP (sip.listen; default 127.0.0.1:5060)")
-	allow := fs.String("allow", "", "who may call: `addresses` or networks with commas between them (sip.acl; default this machine)")
+	allow := fs.String("allow", "", "who may call beside this machine: `addresses` or networks with commas between them (sip.acl)")
 	rtpPorts := fs.String("rtp", "", "`first-last` UDP port of the sound (media.rtp_ports; default 10000-20000)")
 	data := fs.String("data", "", "`folder` for records, account and cache (data; default hookswitch-data)")
 	dialect := fs.String("dialect", "", "telnyx or twilio: defaults, parameters and signature (default: the account's, telnyx)")
@@ -151,7 +151,7 @@ func override(cfg *Config, sipAddr, allow, rtpPorts, data, dialect string) error
 		cfg.SIP.Listen = []string{"udp://" + sipAddr, "tcp://" + sipAddr}
 	}
 	if allow != "" {
-		cfg.SIP.ACL = nil
+		cfg.SIP.ACL = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 		for _, text := range strings.Split(allow, ",") {
 			network, err := parseNetwork(strings.TrimSpace(text))
 			if err != nil {
@@ -199,6 +199,7 @@ func (p *program) greet(out io.Writer) {
 	if host, port, err := net.SplitHostPort(where); err == nil {
 		if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
 			where = net.JoinHostPort("127.0.0.1", port)
+			ways = append(ways, "from elsewhere by this machine's own address")
 		}
 	}
 	from := "" // baresip calls from the address of a network card, unless told
@@ -208,6 +209,10 @@ func (p *program) greet(out io.Writer) {
 	who := "this machine only; --allow names others"
 	if len(p.cfg.SIP.ACL) > 0 {
 		who = strings.Trim(fmt.Sprint(p.cfg.SIP.ACL), "[]")
+	}
+	number := "demo" // any will do when one flow answers them all
+	if strings.HasSuffix(p.shown, "of the configuration") {
+		number = "NUMBER"
 	}
 	hear := "what your document says"
 	if p.shown == "the built-in demo" {
@@ -221,14 +226,14 @@ func (p *program) greet(out io.Writer) {
 	}
 	fmt.Fprintf(out, `hookswitch answers calls.
 
-  call      sip:demo@%s  (%s; from %s)
+  call      sip:%s@%s  (%s; callers: %s)
   with      Linphone, Zoiper, MicroSIP, or
-            baresip %s-e "/uanew <sip:me@127.0.0.1>;regint=0" -e "/dial sip:demo@%s"
+            baresip %s-e "/uanew <sip:me@127.0.0.1>;regint=0" -e "/dial sip:%s@%s"
   hear      %s
   flow      %s
   voice     %s
   account   %s
-`, where, strings.Join(ways, " and "), who, from, where, hear, p.shown, voice, p.first.SID)
+`, number, where, strings.Join(ways, ", "), who, from, number, where, hear, p.shown, voice, p.first.SID)
 	if len(p.cfg.Accounts) == 0 {
 		pub := ed25519.PrivateKey(p.first.SigningKey).Public().(ed25519.PublicKey)
 		fmt.Fprintf(out, "  token     %s  (signs webhooks in the twilio dialect; kept in %s)\n  key       %s  (public; checks webhooks in the telnyx dialect)\n",

@@ -147,7 +147,7 @@ func (s *Server) budget(p path) *bucket {
 // others.
 func (s *Server) admit(p path) bool {
 	if !s.allowed(p.remote.Addr()) {
-		s.note(slog.LevelDebug, "stranger", "ignored a stranger", "from", p.remote)
+		s.note(slog.LevelInfo, "stranger", "ignored a stranger; sip.acl or --allow says who may call", "from", p.remote)
 		return false
 	}
 	if !s.budget(p).take() {
@@ -181,7 +181,7 @@ func (s *Server) serveTCP(l net.Listener) {
 func (s *Server) addLine(c net.Conn) *line {
 	ip := addrPort(c.RemoteAddr()).Addr()
 	if !s.allowed(ip) {
-		s.note(slog.LevelDebug, "stranger", "ignored a stranger", "from", c.RemoteAddr())
+		s.note(slog.LevelInfo, "stranger", "ignored a stranger; sip.acl or --allow says who may call", "from", c.RemoteAddr())
 		c.Close()
 		return nil
 	}
