@@ -36,7 +36,7 @@ func TestBrokenCalls(t *testing.T) {
 	for _, test := range []struct {
 		name           string
 		web            documents
-		leg            runtime.Leg
+		leg            runtime.Incoming
 		status, source string
 		code           int
 		logged         string

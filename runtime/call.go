@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hookswitch/hookswitch/runtime/webhook"
@@ -16,20 +15,18 @@ import (
 	"github.com/hookswitch/hookswitch/verbs"
 )
 
-// call is one call being run. Its fields belong to its interpreter's goroutine
-// but for those that say otherwise.
+// call is one leg and its record. Its fields belong to the goroutine that runs
+// it but for those that say otherwise.
 type call struct {
-	s   *Server
-	leg Leg
-	set Setup
-	jar http.CookieJar
-	rec CallRecord
+	s        *Server
+	leg      Leg
+	incoming Incoming // leg, when somebody called us; nil when we did
+	set      Setup
+	jar      http.CookieJar
+	rec      CallRecord
 
-	page     *page // document being run
-	sequence int   // of the next status callback
+	sequence int // of the next status callback
 	reject   *rejection
-
-	lively atomic.Bool // the document spoke, listened or waited
 
 	mu     sync.Mutex // guards events: prompts note theirs from their own goroutine
 	events []Event
@@ -45,10 +42,14 @@ type rejection struct {
 
 func newCall(s *Server, leg Leg, set Setup) *call {
 	jar, _ := cookiejar.New(nil) // cannot fail without options
+	sid := set.SID
+	if sid == "" {
+		sid = s.NewID("CA")
+	}
 	return &call{
 		s: s, leg: leg, set: set, jar: jar,
 		rec: CallRecord{
-			SID: s.NewID("CA"), AccountSID: set.Account.SID,
+			SID: sid, ParentSID: set.ParentSID, AccountSID: set.Account.SID,
 			From: set.From, To: set.To, Direction: set.Direction,
 			Status: "ringing", SIPCallID: set.SIPCallID, Created: time.Now(),
 		},
@@ -80,15 +81,14 @@ func (c *call) save(owed []Callback) {
 func (c *call) begin(ctx context.Context) {
 	owed := append(c.callback(initiated, c.rec.Created), c.callback(ringing, c.rec.Created)...)
 	c.save(owed)
-	if err := c.leg.Ring(ctx); err != nil {
+	if err := c.incoming.Ring(ctx); err != nil {
 		c.s.Log.Debug("no ringing sent", "call", c.rec.SID, "error", err)
 	}
 }
 
 // finish ends the leg, closes the record and queues the last callback. err is
-// what the documents ended with; ctx is over or not.
-func (c *call) finish(ctx context.Context, err error) {
-	ended := context.Cause(ctx)
+// what the documents ended with, ended what ended the call before they did.
+func (c *call) finish(ctx context.Context, ended, err error) {
 	if ended == nil && errors.Is(err, ErrHungUp) {
 		ended = ErrHungUp
 	}
@@ -114,7 +114,7 @@ func (c *call) finish(ctx context.Context, err error) {
 	case errors.Is(ended, ErrHungUp):
 	case c.reject != nil && c.rec.Answered.IsZero():
 		c.note("reject", strconv.Itoa(c.reject.status)+" "+c.reject.reason, "", 0)
-		if err := c.leg.Reject(hangup, c.reject.status, c.reject.reason); err == nil {
+		if err := c.incoming.Reject(hangup, c.reject.status, c.reject.reason); err == nil {
 			break
 		}
 		fallthrough // an answer is out and not confirmed yet: it takes a BYE
@@ -220,7 +220,7 @@ func (c *call) Answer(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	if err := c.leg.Answer(ctx); err != nil {
+	if err := c.incoming.Answer(ctx); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
@@ -249,19 +249,6 @@ func (c *call) Reject(ctx context.Context, reason string) error {
 		c.reject = &rejection{status: 603, reason: "Decline", becomes: "no-answer", cause: "call_rejected"}
 	}
 	return context.Cause(ctx)
-}
-
-// Warn notes a slip on the timeline (verbs.Call).
-func (c *call) Warn(n texml.Node, code int, msg string) {
-	c.note("warning", c.at(n)+msg, "", code)
-}
-
-// at is where n stands, for a message.
-func (c *call) at(n texml.Node) string {
-	if c.page == nil {
-		return ""
-	}
-	return webhook.Redact(c.page.url) + ":" + n.At().String() + ": "
 }
 
 // Dialect is the dialect of the call's documents (verbs.Call).

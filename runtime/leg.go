@@ -10,6 +10,25 @@ import (
 // the one that speaks SIP, runtime/calltest the one that is played from a
 // script. All methods may be called from any goroutine.
 type Leg interface {
+	// Hangup ends the leg, whatever state it is in, and waits a bounded time
+	// for the other side to agree. It does nothing on a leg that is over.
+	Hangup(ctx context.Context) error
+
+	// Stream is the sound and the keys of the leg: nil before the answer,
+	// unless there is early media.
+	Stream() *media.Stream
+
+	// Done is closed when the leg is over, from whichever side; Err says why
+	// and is nil before. An Err with a method Code() int, the platforms' code
+	// or 0, is a leg that broke: nobody hung up.
+	Done() <-chan struct{}
+	Err() error
+}
+
+// Incoming is a leg that somebody has called us on.
+type Incoming interface {
+	Leg
+
 	// Ring tells the caller that the phone rings (180). Only the first call
 	// does anything.
 	Ring(ctx context.Context) error
@@ -20,17 +39,35 @@ type Leg interface {
 
 	// Reject refuses an unanswered call with a SIP status of 400 to 699.
 	Reject(ctx context.Context, status int, reason string) error
+}
 
-	// Hangup ends the leg, whatever state it is in, and waits a bounded time
-	// for the other side to agree. It does nothing on a leg that is over.
-	Hangup(ctx context.Context) error
+// Outgoing is a leg that we have placed.
+type Outgoing interface {
+	Leg
 
-	// Stream is the sound and the keys of an answered leg, nil before.
-	Stream() *media.Stream
+	// Progress brings the statuses of the answers as they come, each once: 180,
+	// 183, and a final one, after which it is closed. A final 408 is no answer
+	// at all and 503 no way to get there, unless the other side says just that.
+	// Nobody has to read it.
+	Progress() <-chan int
 
-	// Done is closed when the leg is over, from whichever side; Err says why
-	// and is nil before. An Err with a method Code() int, the platforms' code
-	// or 0, is a leg that broke: nobody hung up.
-	Done() <-chan struct{}
-	Err() error
+	// Headers are those of the final answer, nil before.
+	Headers() map[string][]string
+
+	// CallID is the dialog's (RFC 3261 §8.1.1.4).
+	CallID() string
+}
+
+// Destination is whom to call, and as whom.
+type Destination struct {
+	CallSID    string // of the call that this becomes
+	AccountSID string
+
+	To      string // a number, a sip: URI without header parameters, or client:NAME
+	From    string // a number or SIP user; "" is withheld
+	Display string // display name beside From
+	Headers map[string][]string
+
+	// Username and Password answer a challenge; "" are those of the trunk.
+	Username, Password string
 }

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookswitch/hookswitch/media"
@@ -45,14 +47,46 @@ func (e *loopError) Error() string { return e.msg }
 // apology is what a caller hears when no document could be had.
 const apology = "We are sorry. An application error has occurred. Goodbye."
 
+// script runs one document after the other on a call: the main one with all
+// that follows from it, or one beside it, such as what a caller hears who waits.
+// It is the [verbs.Call] of its verbs.
+type script struct {
+	*call
+	first    Request // brings the first document
+	fallback Request // stands in for what fails; URL "" is none
+
+	// What a document beside the main one is restricted to.
+	allowed []string          // verbs; nil is all of them
+	code    int               // of the warning for others
+	extra   func() url.Values // parameters that go with each of its requests; nil is none
+
+	page   *page       // document being run
+	hungUp bool        // ended by a verb, not by the end of a document
+	lively atomic.Bool // the document spoke, listened or waited
+}
+
+// main is the script that a call begins with.
+func (c *call) main() *script {
+	return &script{call: c, first: c.set.First, fallback: c.set.Fallback}
+}
+
 // run takes the call from its first document to its last. It returns nil or
 // the cause of the end; what went wrong with documents is noted on the way.
-//
-// The fallback stands in for each document that fails, but not for itself, and
-// only once for documents that lead in a circle.
-func (c *call) run(ctx context.Context) error {
+func (c *script) run(ctx context.Context) error {
+	err := c.documents(ctx)
+	if err == nil || context.Cause(ctx) != nil || errors.Is(err, ErrHungUp) {
+		return err
+	}
+	return c.apologize(ctx)
+}
+
+// documents runs the first document and all that follow from it. The fallback
+// stands in for each document that fails, but not for itself, and only once for
+// documents that lead in a circle. An error that is not the end of the call has
+// been noted.
+func (c *script) documents(ctx context.Context) error {
 	var pace pacer
-	req, standIn, circled := c.set.First, false, false
+	req, standIn, circled := c.first, false, false
 	for {
 		next, at, err := c.step(ctx, req, &pace, standIn)
 		if err == nil {
@@ -70,19 +104,19 @@ func (c *call) run(ctx context.Context) error {
 		}
 		c.fail(err)
 		_, circle := errors.AsType[*loopError](err)
-		if c.set.Fallback.URL == "" || standIn || circle && circled {
-			return c.apologize(ctx)
+		if c.fallback.URL == "" || standIn || circle && circled {
+			return err
 		}
 		if circle {
 			circled, pace.idle = true, 0
 		}
-		req, standIn = c.fallback(err, at), true
+		req, standIn = c.fallbackFor(err, at), true
 	}
 }
 
 // step runs the document that req asks for and returns the request for the
 // next one; without a URL nothing follows. When it fails, at is the URL to blame.
-func (c *call) step(ctx context.Context, req Request, pace *pacer, standIn bool) (next Request, at string, err error) {
+func (c *script) step(ctx context.Context, req Request, pace *pacer, standIn bool) (next Request, at string, err error) {
 	if !standIn {
 		if err := pace.next(ctx, c.lively.Swap(false)); err != nil {
 			return Request{}, req.URL, err
@@ -94,14 +128,28 @@ func (c *call) step(ctx context.Context, req Request, pace *pacer, standIn bool)
 	}
 	began := time.Now()
 	to, err := c.play(ctx, p)
-	if err != nil || to.Fetch == nil {
+	if to.Fetch == nil {
 		return Request{}, p.url, err
 	}
 	if time.Since(began) >= time.Second || len(to.Fetch.Form) > 0 {
 		c.lively.Store(true)
 	}
-	next, err = c.follow(p, to.Fetch)
-	return next, p.url, err
+	next, slip := c.follow(p, to.Fetch)
+	if err != nil && slip == nil {
+		c.tell(next)
+	}
+	return next, p.url, cmp.Or(err, slip)
+}
+
+// tell posts what a verb has to say of a call that is over: its action is
+// still told, but nobody is there for the document it answers with.
+func (c *script) tell(r Request) {
+	now := time.Now()
+	c.save([]Callback{{
+		CallSID: c.rec.SID, AccountSID: c.rec.AccountSID,
+		URL: r.URL, Method: method(r.Method), Form: c.params(r.Form).Encode(),
+		Token: c.s.NewID(""), Created: now, Due: now,
+	}})
 }
 
 // pacer counts documents.
@@ -140,9 +188,9 @@ func (p *pacer) next(ctx context.Context, lively bool) error {
 }
 
 // document fetches and reads the document req asks for.
-func (c *call) document(ctx context.Context, req Request) (*page, error) {
+func (c *script) document(ctx context.Context, req Request) (*page, error) {
 	c.note(method(req.Method), webhook.Redact(req.URL), form(req.Form), 0)
-	params := c.params(req.Form)
+	params := c.params(c.with(req.Form))
 	resp, err := c.s.Web.Do(ctx, webhook.Request{
 		URL: req.URL, Method: method(req.Method), Form: params,
 		Sign: c.set.Account.Signer(c.set.Dialect == texml.Telnyx), Jar: c.jar,
@@ -157,6 +205,16 @@ func (c *call) document(ctx context.Context, req Request) (*page, error) {
 	}
 	c.slips(p.doc.Slips)
 	return p, nil
+}
+
+// with is form and what the script's own requests say besides.
+func (c *script) with(form url.Values) url.Values {
+	if c.extra == nil {
+		return form
+	}
+	all := c.extra()
+	maps.Copy(all, form)
+	return all
 }
 
 // slips notes what is wrong with a document.
@@ -207,9 +265,13 @@ func (c *call) read(resp *webhook.Response, params url.Values) (*page, error) {
 }
 
 // play runs the verbs of p until one of them leads elsewhere.
-func (c *call) play(ctx context.Context, p *page) (verbs.Next, error) {
+func (c *script) play(ctx context.Context, p *page) (verbs.Next, error) {
 	c.page = p
 	for _, n := range p.doc.Verbs {
+		if c.allowed != nil && !slices.Contains(c.allowed, n.Name()) {
+			c.Warn(n, c.code, "<"+n.Name()+"> cannot stand here and was skipped; only "+strings.Join(c.allowed, ", ")+" can")
+			continue
+		}
 		var next verbs.Next
 		err := verbs.Guard(func() (err error) {
 			next, err = verbs.For(n).Run(ctx, c)
@@ -219,9 +281,10 @@ func (c *call) play(ctx context.Context, p *page) (verbs.Next, error) {
 			if ctx.Err() == nil {
 				err = fmt.Errorf("%s<%s>: %w", c.at(n), n.Name(), err)
 			}
-			return verbs.Next{}, err
+			return next, err
 		}
 		if next.Fetch != nil || next.End {
+			c.hungUp = next.End
 			return next, nil
 		}
 	}
@@ -229,14 +292,14 @@ func (c *call) play(ctx context.Context, p *page) (verbs.Next, error) {
 }
 
 // follow makes the request that f asks for of the document p.
-func (c *call) follow(p *page, f *verbs.Fetch) (Request, error) {
+func (c *script) follow(p *page, f *verbs.Fetch) (Request, error) {
 	to, err := resolve(p.url, f.URL)
 	if err != nil {
 		return Request{}, &webhook.Error{Code: 11100, URL: f.URL, Err: err}
 	}
 	m := f.Method
 	if m == "" {
-		m = c.set.First.Method
+		m = c.first.Method
 	}
 	return Request{URL: to, Method: m, Form: f.Form}, nil
 }
@@ -265,20 +328,20 @@ func resolve(base, ref string) (string, error) {
 	return to.String(), nil
 }
 
-// fallback is the request for the document that stands in for the one at the URL
+// fallbackFor is the request for the document that stands in for the one at the URL
 // at, which failed.
-func (c *call) fallback(err error, at string) Request {
+func (c *script) fallbackFor(err error, at string) Request {
 	if we, ok := errors.AsType[*webhook.Error](err); ok && we.URL != "" {
 		at = we.URL
 	}
-	r := c.set.Fallback
+	r := c.fallback
 	r.Form = url.Values{"ErrorCode": {strconv.Itoa(codeOf(err))}, "ErrorUrl": {plainURL(at)}}
 	return r
 }
 
 // apologize ends a call that has no document to run: Twilio answers and says
 // so, Telnyx says nothing.
-func (c *call) apologize(ctx context.Context) error {
+func (c *script) apologize(ctx context.Context) error {
 	if c.set.Dialect == texml.Telnyx {
 		if c.rec.Answered.IsZero() {
 			c.reject = &rejection{status: 503, reason: "Service Unavailable", becomes: "failed", cause: "unspecified"}
@@ -289,6 +352,19 @@ func (c *call) apologize(ctx context.Context) error {
 		return err
 	}
 	return c.speak(ctx, apology)
+}
+
+// Warn notes a slip on the timeline (verbs.Call).
+func (c *script) Warn(n texml.Node, code int, msg string) {
+	c.note("warning", c.at(n)+msg, "", code)
+}
+
+// at is where n stands, for a message.
+func (c *script) at(n texml.Node) string {
+	if c.page == nil {
+		return ""
+	}
+	return webhook.Redact(c.page.url) + ":" + n.At().String() + ": "
 }
 
 // form is what a verb adds to a request, for the timeline.

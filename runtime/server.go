@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/hookswitch/hookswitch/ai"
@@ -43,6 +44,11 @@ type Config struct {
 	Voice ai.TTS // nil: <Say> is a warning and is skipped
 	Store Store
 	Log   *slog.Logger
+
+	// Dial places a call and returns at once; what becomes of it is told by
+	// the leg. Its error, one with a method Code() int, says why the
+	// destination may not be called. Nil: nobody may be.
+	Dial func(ctx context.Context, to Destination) (Outgoing, error)
 
 	// Observe, when not nil, sees every event of every call as it happens. It
 	// is called on the call's goroutines and must not block.
@@ -98,9 +104,11 @@ func newID(prefix string) string {
 
 // Setup is what is known of a call before its first document runs.
 type Setup struct {
+	SID       string // CA and 32 hex digits; "" makes one
+	ParentSID string // of the call that dialled this one
 	Account   Account
 	Dialect   texml.Dialect
-	Direction string // inbound
+	Direction string // inbound, outbound-api, outbound-dial
 
 	From, To       string // as documents see them: E.164 or a SIP user
 	CallerName     string
@@ -132,15 +140,23 @@ var ErrNoCall = errors.New("no such call")
 
 // Run takes a leg through its documents and returns when the call is over and
 // its record is handed to the store. When ctx ends, the call is hung up.
-func (s *Server) Run(ctx context.Context, leg Leg, set Setup) {
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
+func (s *Server) Run(ctx context.Context, leg Incoming, set Setup) {
 	c := newCall(s, leg, set)
-	watched := make(chan struct{})
+	c.incoming = leg
+	live, stop := alive(ctx, leg, s.MaxCall)
+	c.begin(live)
+	err := verbs.Guard(func() error { return c.main().run(live) })
+	c.finish(ctx, stop(), err)
+}
+
+// alive is ctx until leg is over or limit has passed; its cause says which. stop
+// ends it, and returns the cause that it had before, nil for none.
+func alive(ctx context.Context, leg Leg, limit time.Duration) (_ context.Context, stop func() error) {
+	ctx, end := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
 	over := make(chan struct{})
-	go func() {
-		defer close(watched)
-		limit := time.NewTimer(s.MaxCall)
+	watch.Go(func() {
+		limit := time.NewTimer(limit)
 		defer limit.Stop()
 		select {
 		case <-leg.Done():
@@ -149,12 +165,14 @@ func (s *Server) Run(ctx context.Context, leg Leg, set Setup) {
 			end(ErrTimeLimit)
 		case <-over:
 		}
-	}()
-	c.begin(ctx)
-	err := verbs.Guard(func() error { return c.run(ctx) })
-	close(over)
-	<-watched
-	c.finish(ctx, err)
+	})
+	return ctx, func() error {
+		close(over)
+		watch.Wait()
+		cause := context.Cause(ctx)
+		end(nil)
+		return cause
+	}
 }
 
 // Signer signs what the account sends, in the one dialect or the other.

@@ -18,7 +18,7 @@ import (
 )
 
 // Voice gives s a voice (verbs.Call).
-func (c *call) Voice(ctx context.Context, s *texml.Say) (verbs.Sound, error) {
+func (c *script) Voice(ctx context.Context, s *texml.Say) (verbs.Sound, error) {
 	rate := c.leg.Stream().Rate()
 	clip, err := c.parts(ctx, s, rate)
 	if err == nil && len(clip.Samples) == 0 {
@@ -34,7 +34,7 @@ func (c *call) Voice(ctx context.Context, s *texml.Say) (verbs.Sound, error) {
 }
 
 // parts speaks the texts of s one after the other, with their pauses.
-func (c *call) parts(ctx context.Context, s *texml.Say, rate int) (pcm.Clip, error) {
+func (c *script) parts(ctx context.Context, s *texml.Say, rate int) (pcm.Clip, error) {
 	sound := pcm.Clip{Rate: rate}
 	for _, part := range s.Parts {
 		if part.Text != "" {
@@ -57,7 +57,7 @@ func (c *call) parts(ctx context.Context, s *texml.Say, rate int) (pcm.Clip, err
 }
 
 // speak says text in the default voice.
-func (c *call) speak(ctx context.Context, text string) error {
+func (c *script) speak(ctx context.Context, text string) error {
 	rate := c.leg.Stream().Rate()
 	clip, err := c.voice(ctx, ai.Speech{Text: text, Rate: 1}, rate)
 	if err != nil {
@@ -73,7 +73,7 @@ var (
 )
 
 // voice turns one piece of speech into sound at rate, or finds it made.
-func (c *call) voice(ctx context.Context, speech ai.Speech, rate int) (pcm.Clip, error) {
+func (c *script) voice(ctx context.Context, speech ai.Speech, rate int) (pcm.Clip, error) {
 	if c.s.Voice == nil {
 		return pcm.Clip{}, errNoVoice
 	}
@@ -93,7 +93,7 @@ func (c *call) voice(ctx context.Context, speech ai.Speech, rate int) (pcm.Clip,
 }
 
 // sound plays a clip and notes it on the timeline as kind.
-func (c *call) sound(ctx context.Context, kind, text, private string, clip pcm.Clip) error {
+func (c *script) sound(ctx context.Context, kind, text, private string, clip pcm.Clip) error {
 	c.lively.Store(true)
 	c.note(kind, text, private, 0)
 	err := c.leg.Stream().Play(ctx, media.NewClip(clip, c.leg.Stream().Rate()))
@@ -104,7 +104,7 @@ func (c *call) sound(ctx context.Context, kind, text, private string, clip pcm.C
 }
 
 // Load fetches a sound (verbs.Call).
-func (c *call) Load(ctx context.Context, n texml.Node, ref string, code int) (verbs.Sound, error) {
+func (c *script) Load(ctx context.Context, n texml.Node, ref string, code int) (verbs.Sound, error) {
 	clip, at, err := c.load(ctx, ref)
 	switch {
 	case err == nil:
@@ -119,7 +119,7 @@ func (c *call) Load(ctx context.Context, n texml.Node, ref string, code int) (ve
 }
 
 // load returns the sound at ref, and where that is.
-func (c *call) load(ctx context.Context, ref string) (clip pcm.Clip, at string, err error) {
+func (c *script) load(ctx context.Context, ref string) (clip pcm.Clip, at string, err error) {
 	at, err = resolve(c.page.url, ref)
 	if err != nil {
 		return pcm.Clip{}, ref, &webhook.Error{Code: 11100, URL: ref, Err: err}
@@ -148,7 +148,7 @@ func (c *call) load(ctx context.Context, ref string) (clip pcm.Clip, at string, 
 }
 
 // Ringback plays one round of a country's ringing tone (verbs.Call).
-func (c *call) Ringback(ctx context.Context, country string) error {
+func (c *script) Ringback(ctx context.Context, country string) error {
 	rate := c.leg.Stream().Rate()
 	clip, ok := tones.Ringback(country, rate)
 	if !ok {
@@ -159,18 +159,18 @@ func (c *call) Ringback(ctx context.Context, country string) error {
 }
 
 // Send presses keys (verbs.Call).
-func (c *call) Send(ctx context.Context, digits string) error {
+func (c *script) Send(ctx context.Context, digits string) error {
 	c.lively.Store(true)
 	c.note("send", "", digits, 0)
 	return c.leg.Stream().SendDigits(ctx, digits)
 }
 
 // Echo sends the caller's sound back (verbs.Call).
-func (c *call) Echo(ctx context.Context) error {
+func (c *script) Echo(ctx context.Context) error {
 	c.lively.Store(true)
 	c.note("echo", "", "", 0)
 	return c.leg.Stream().Echo(ctx)
 }
 
 // Keys are what the caller presses (verbs.Call).
-func (c *call) Keys(ctx context.Context) <-chan rune { return c.leg.Stream().Keys(ctx) }
+func (c *script) Keys(ctx context.Context) <-chan rune { return c.leg.Stream().Keys(ctx) }
