@@ -21,12 +21,14 @@ type call struct {
 	s        *Server
 	leg      Leg
 	incoming Incoming // leg, when somebody called us; nil when we did
+	outgoing Outgoing // leg, when we have placed it and it was placed
 	set      Setup
 	jar      http.CookieJar
 	rec      CallRecord
 
-	sequence int // of the next status callback
-	reject   *rejection
+	sequence  int // of the next status callback
+	sipStatus int // of the final answer to a placed call, 0 while there is none
+	reject    *rejection
 
 	mu     sync.Mutex // guards events: prompts note theirs from their own goroutine
 	events []Event
@@ -95,7 +97,7 @@ func (c *call) finish(ctx context.Context, ended, err error) {
 	c.rec.HangupCause, c.rec.HangupSource = "normal_clearing", "callee"
 	switch {
 	case errors.Is(ended, ErrHungUp):
-		c.hungUp()
+		c.hungUp("caller")
 	case errors.Is(ended, ErrTimeLimit):
 		c.rec.HangupCause = "time_limit"
 		c.note("warning", ended.Error(), "", 32015)
@@ -135,11 +137,15 @@ func (c *call) failed() {
 
 // A broken leg ended because something failed and not because somebody hung up.
 // Its Code is the platforms', or 0.
-type broken interface{ Code() int }
+type broken interface {
+	error
+	Code() int
+}
 
-// hungUp tells a hang-up from a leg that broke.
-func (c *call) hungUp() {
-	c.rec.HangupSource = "caller"
+// hungUp tells a hang-up by the other side, who is called so, from a leg that
+// broke.
+func (c *call) hungUp(by string) {
+	c.rec.HangupSource = by
 	var b broken
 	if err := c.leg.Err(); errors.As(err, &b) {
 		c.rec.HangupCause, c.rec.HangupSource = "unspecified", "unknown"

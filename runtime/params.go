@@ -26,6 +26,7 @@ func (c *call) params(extra url.Values) url.Values {
 	set("CallStatus", c.rec.Status)
 	set("Direction", c.rec.Direction)
 	set("ForwardedFrom", c.set.Diversion)
+	set("ParentCallSid", c.rec.ParentSID)
 	if c.set.Dialect == texml.Twilio {
 		set("ApiVersion", "2010-04-01")
 		set("Caller", c.rec.From)
@@ -38,6 +39,7 @@ func (c *call) params(extra url.Values) url.Values {
 		}
 	} else {
 		set("CallSidLegacy", c.rec.SID)
+		set("ParentCallSidLegacy", c.rec.ParentSID)
 		set("CallerId", c.rec.From)
 		set("ConnectionId", connectionID(c.rec.AccountSID))
 		set("FromSipUri", c.set.FromURI)
@@ -136,6 +138,9 @@ func (c *call) completedParams(f url.Values) {
 	f.Set("CallDuration", strconv.Itoa(seconds))
 	if c.set.Dialect == texml.Twilio {
 		f.Set("Duration", strconv.Itoa((seconds+59)/60)) // begun minutes
+		if c.sipStatus != 0 {
+			f.Set("SipResponseCode", strconv.Itoa(c.sipStatus))
+		}
 		return
 	}
 	f.Set("HangupCause", c.rec.HangupCause)

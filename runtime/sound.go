@@ -26,7 +26,9 @@ func (c *script) Voice(ctx context.Context, s *texml.Say) (verbs.Sound, error) {
 	}
 	switch {
 	case err == nil:
-		return func(ctx context.Context) error { return c.sound(ctx, "say", "", strconv.Quote(s.Text()), clip) }, nil
+		return func(ctx context.Context) error {
+			return c.sound(ctx, "say", "", strconv.Quote(s.Text()), media.NewClip(clip, rate))
+		}, nil
 	case ctx.Err() == nil:
 		c.Warn(s, 13520, "<Say> was skipped: "+err.Error())
 	}
@@ -64,7 +66,7 @@ func (c *script) speak(ctx context.Context, text string) error {
 		c.note("warning", "the apology was not spoken: "+err.Error(), "", 13520)
 		return context.Cause(ctx)
 	}
-	return c.sound(ctx, "say", "", strconv.Quote(text), clip)
+	return c.sound(ctx, "say", "", strconv.Quote(text), media.NewClip(clip, rate))
 }
 
 var (
@@ -92,11 +94,11 @@ func (c *script) voice(ctx context.Context, speech ai.Speech, rate int) (pcm.Cli
 	return clip, nil
 }
 
-// sound plays a clip and notes it on the timeline as kind.
-func (c *script) sound(ctx context.Context, kind, text, private string, clip pcm.Clip) error {
+// sound plays src and notes it on the timeline as kind.
+func (c *script) sound(ctx context.Context, kind, text, private string, src media.Source) error {
 	c.lively.Store(true)
 	c.note(kind, text, private, 0)
-	err := c.leg.Stream().Play(ctx, media.NewClip(clip, c.leg.Stream().Rate()))
+	err := c.leg.Stream().Play(ctx, src)
 	if err != nil {
 		c.note(kind+" stopped", "", "", 0)
 	}
@@ -108,7 +110,9 @@ func (c *script) Load(ctx context.Context, n texml.Node, ref string, code int) (
 	clip, at, err := c.load(ctx, ref)
 	switch {
 	case err == nil:
-		return func(ctx context.Context) error { return c.sound(ctx, "play", webhook.Redact(at), "", clip) }, nil
+		return func(ctx context.Context) error {
+			return c.sound(ctx, "play", webhook.Redact(at), "", media.NewClip(clip, clip.Rate))
+		}, nil
 	case ctx.Err() == nil:
 		if we, ok := errors.AsType[*webhook.Error](err); ok {
 			code = we.Code
@@ -155,7 +159,7 @@ func (c *script) Ringback(ctx context.Context, country string) error {
 		c.note("warning", fmt.Sprintf("there is no ringing tone for country %q; the one of us is played", country), "", 13220)
 		clip, _ = tones.Ringback("us", rate)
 	}
-	return c.sound(ctx, "ringback", country, "", clip)
+	return c.sound(ctx, "ringback", country, "", media.NewClip(clip, rate))
 }
 
 // Send presses keys (verbs.Call).

@@ -15,6 +15,9 @@ import (
 
 // A Verb runs to its end on a call, or until ctx is done. It owns every
 // goroutine it starts and leaves none behind when it returns.
+//
+// When the call ends under a verb that has an action, the verb returns both:
+// where it would go on, which is still told, and the cause of the end.
 type Verb interface {
 	Run(ctx context.Context, call Call) (Next, error)
 }
@@ -47,6 +50,16 @@ type Call interface {
 
 	// Keys are the keys the other side presses from now on, until ctx is done.
 	Keys(ctx context.Context) <-chan rune
+
+	// Dial calls the nouns of d, which are people, and joins the call to the
+	// first who answers until one of the two is gone.
+	Dial(ctx context.Context, d *texml.Dial) (Dialed, error)
+
+	// Confer takes the call into a conference until it leaves or is put out.
+	Confer(ctx context.Context, d *texml.Dial, c *texml.Conference) (Dialed, error)
+
+	// Dequeue joins the call to the first of a queue, whom it waits for.
+	Dequeue(ctx context.Context, d *texml.Dial, q *texml.Queue) (Dialed, error)
 
 	// Reject refuses a call that is not answered; an answered one is hung up.
 	Reject(ctx context.Context, reason string) error
@@ -112,6 +125,8 @@ func (*Crash) Error() string { return "internal error; the log has where" }
 // For returns the behaviour of n.
 func For(n texml.Node) Verb {
 	switch n := n.(type) {
+	case *texml.Dial:
+		return dial{n}
 	case *texml.Echo:
 		return echo{n}
 	case *texml.Gather:

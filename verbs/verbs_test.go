@@ -16,6 +16,7 @@ import (
 // script is a call that notes what is done on it. A voice or a sound takes a
 // second.
 type script struct {
+	Call     // what these tests do not use
 	dialect  texml.Dialect
 	missing  string        // a sound that cannot be had
 	fades    time.Duration // how long a sound that is cut takes to end

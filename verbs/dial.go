@@ -1,0 +1,117 @@
+package verbs
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/hookswitch/hookswitch/texml"
+)
+
+// Dialed is what became of a <Dial>.
+type Dialed struct {
+	Status string // completed, answered (a conference), busy, no-answer, failed or canceled
+
+	// The rest is of the call that was tried last; a conference has none.
+	SID       string
+	To        string        // as dialled
+	Duration  time.Duration // from its answer on, 0 when there was none
+	Answered  bool
+	Bridged   bool
+	SIP       bool // a <Sip>: the three below are told, too
+	SIPCallID string
+	SIPStatus int               // of the final answer, 0 when none came
+	Headers   map[string]string // X- headers of the final answer
+
+	Code    int // the platforms' code for a failure, 0 for none
+	Message string
+
+	Recording *Recorded // nil when nothing was recorded
+	Queue     *Dequeued // of a <Queue>
+	Referred  string    // where the called side wants the call to go: ask ReferURL
+}
+
+// dial connects the call to others. Without an action the verb below runs when
+// they are gone.
+type dial struct{ *texml.Dial }
+
+func (d dial) Run(ctx context.Context, call Call) (Next, error) {
+	if !d.AnswerOnBridge || !calls(d.Nouns[0]) {
+		if err := call.Answer(ctx); err != nil {
+			return Next{}, err
+		}
+	}
+	var done Dialed
+	var err error
+	switch n := d.Nouns[0].(type) {
+	case *texml.Conference:
+		done, err = call.Confer(ctx, d.Dial, n)
+	case *texml.Queue:
+		done, err = call.Dequeue(ctx, d.Dial, n)
+	default:
+		done, err = call.Dial(ctx, d.Dial)
+	}
+	if err != nil && context.Cause(ctx) == nil {
+		return Next{}, err
+	}
+	if done.Referred != "" {
+		return Next{Fetch: &Fetch{URL: d.ReferURL, Method: d.ReferMethod, Form: url.Values{"ReferTransferTarget": {done.Referred}}}}, err
+	}
+	if d.Action == "" {
+		return Next{}, err
+	}
+	return Next{Fetch: &Fetch{URL: d.Action, Method: d.Method, Form: d.form(done, call.Dialect())}}, err
+}
+
+// calls reports whether a noun is somebody to be called.
+func calls(n texml.Node) bool {
+	switch n.(type) {
+	case *texml.Conference, *texml.Queue:
+		return false
+	}
+	return true
+}
+
+// form is what the action is told (callbacks.md "Dial").
+func (d dial) form(done Dialed, dialect texml.Dialect) url.Values {
+	f := url.Values{"DialCallStatus": {done.Status}}
+	set := func(name, value string) {
+		if value != "" {
+			f.Set(name, value)
+		}
+	}
+	if done.Recording != nil {
+		done.Recording.addTo(f)
+	}
+	if done.Queue != nil {
+		done.Queue.addTo(f)
+	}
+	if done.SID == "" {
+		return f
+	}
+	set("DialCallSid", done.SID)
+	set("DialBridgedTo", done.To)
+	f.Set("DialBridged", strconv.FormatBool(done.Bridged))
+	if done.Answered {
+		f.Set("DialCallDuration", strconv.Itoa(int(done.Duration.Round(time.Second).Seconds())))
+	}
+	if dialect == texml.Telnyx {
+		set("DialCallSidLegacy", done.SID)
+		if done.Code != 0 {
+			f.Set("ErrorCode", strconv.Itoa(done.Code))
+			f.Set("ErrorMessage", done.Message)
+		}
+		return f
+	}
+	if done.SIP {
+		set("DialSipCallId", done.SIPCallID)
+		if done.SIPStatus != 0 {
+			f.Set("DialSipResponseCode", strconv.Itoa(done.SIPStatus))
+		}
+		for name, value := range done.Headers {
+			f.Set("DialSipHeader_"+name, value)
+		}
+	}
+	return f
+}
