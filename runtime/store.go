@@ -24,6 +24,23 @@ type Store interface {
 	// Events returns a call's timeline in order.
 	Events(ctx context.Context, account, sid string) ([]Event, error)
 
+	// SaveRecording writes the record as it now is and adds callbacks to the
+	// queue of its call, or of its conference when it has no call, in one
+	// durable commit.
+	SaveRecording(ctx context.Context, r RecordingRecord, callbacks []Callback) error
+
+	// Recording returns one record; ErrNoRecording when the account has none
+	// of that SID.
+	Recording(ctx context.Context, account, sid string) (RecordingRecord, error)
+
+	// RecordingsOf returns an account's recordings of a call or a conference,
+	// in the order in which they were first saved.
+	RecordingsOf(ctx context.Context, account, sid string) ([]RecordingRecord, error)
+
+	// UnfinishedRecordings returns those of all accounts that are in-progress
+	// or paused: after a start, those that a crash left.
+	UnfinishedRecordings(ctx context.Context) ([]RecordingRecord, error)
+
 	// Due returns, oldest first and at most limit, the first undelivered
 	// callback of each call whose time has come: those behind it wait, so that
 	// a call's callbacks are delivered in order. It leaves out those to the

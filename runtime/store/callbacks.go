@@ -14,6 +14,19 @@ import (
 const first = `NOT EXISTS (SELECT 1 FROM callbacks before
 	WHERE before.account = c.account AND before.call = c.call AND before.id < c.id)`
 
+// queue adds callbacks behind those that the call owes already.
+func queue(tx *sql.Tx, account, call string, callbacks []runtime.Callback) error {
+	for _, cb := range callbacks {
+		_, err := tx.Exec(`INSERT INTO callbacks (account, call, url, method, form, token, created, due, attempts)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, account, call, cb.URL, cb.Method, cb.Form, cb.Token,
+			millis(cb.Created), millis(cb.Due), cb.Attempts)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (db *DB) Due(ctx context.Context, now time.Time, limit int, except []string) ([]runtime.Callback, error) {
 	elsewhere, args := "", []any{now.UnixMilli()}
 	for _, origin := range except {

@@ -49,15 +49,7 @@ func (db *DB) Save(ctx context.Context, call runtime.CallRecord, events []runtim
 				return err
 			}
 		}
-		for _, cb := range callbacks {
-			_, err := tx.Exec(`INSERT INTO callbacks (account, call, url, method, form, token, created, due, attempts)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, call.AccountSID, call.SID, cb.URL, cb.Method, cb.Form, cb.Token,
-				millis(cb.Created), millis(cb.Due), cb.Attempts)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return queue(tx, call.AccountSID, call.SID, callbacks)
 	})
 	if err != nil {
 		return fmt.Errorf("save call %s: %w", call.SID, err)

@@ -17,9 +17,10 @@ import (
 type Mem struct {
 	mu        sync.Mutex
 	calls     map[key]*entry
-	saved     int64              // calls so far
-	callbacks []runtime.Callback // in the order of their IDs
-	last      int64              // ID given last
+	saved     int64                     // calls so far
+	records   []runtime.RecordingRecord // in the order of the first SaveRecording
+	callbacks []runtime.Callback        // in the order of their IDs
+	last      int64                     // ID given last
 }
 
 // key names a call; one account's SID says nothing about another's.
@@ -55,13 +56,18 @@ func (m *Mem) Save(ctx context.Context, call runtime.CallRecord, events []runtim
 	for _, event := range events {
 		e.events = append(e.events, runtime.Event{At: whole(event.At), Kind: event.Kind, Text: event.Text, Code: event.Code})
 	}
+	m.queue(call.AccountSID, call.SID, callbacks)
+	return nil
+}
+
+// queue adds callbacks behind those that the call owes already.
+func (m *Mem) queue(account, call string, callbacks []runtime.Callback) {
 	for _, cb := range callbacks {
 		m.last++
-		cb.ID, cb.AccountSID, cb.CallSID = m.last, call.AccountSID, call.SID
+		cb.ID, cb.AccountSID, cb.CallSID = m.last, account, call
 		cb.Created, cb.Due = whole(cb.Created), whole(cb.Due)
 		m.callbacks = append(m.callbacks, cb)
 	}
-	return nil
 }
 
 // whole is t as the database would give it back.
@@ -164,6 +170,61 @@ func (m *Mem) Retry(ctx context.Context, id int64, attempts int, at time.Time) e
 		}
 	}
 	return nil
+}
+
+func (m *Mem) SaveRecording(ctx context.Context, r runtime.RecordingRecord, callbacks []runtime.Callback) error {
+	if err := checkRecording(r); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r.Started, r.Duration = whole(r.Started), r.Duration.Truncate(time.Millisecond)
+	if i := m.recording(r.AccountSID, r.SID); i >= 0 {
+		m.records[i] = r
+	} else {
+		m.records = append(m.records, r)
+	}
+	m.queue(r.AccountSID, cmp.Or(r.CallSID, r.ConferenceSID), callbacks)
+	return nil
+}
+
+// recording is the index of a record, -1 when there is none.
+func (m *Mem) recording(account, sid string) int {
+	return slices.IndexFunc(m.records, func(r runtime.RecordingRecord) bool { return r.AccountSID == account && r.SID == sid })
+}
+
+func (m *Mem) Recording(ctx context.Context, account, sid string) (runtime.RecordingRecord, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := m.recording(account, sid)
+	if i < 0 {
+		return runtime.RecordingRecord{}, fmt.Errorf("recording %s: %w", sid, runtime.ErrNoRecording)
+	}
+	return m.records[i], nil
+}
+
+func (m *Mem) RecordingsOf(ctx context.Context, account, sid string) ([]runtime.RecordingRecord, error) {
+	return m.recordings(func(r runtime.RecordingRecord) bool {
+		return sid != "" && r.AccountSID == account && (r.CallSID == sid || r.ConferenceSID == sid)
+	}), nil
+}
+
+func (m *Mem) UnfinishedRecordings(ctx context.Context) ([]runtime.RecordingRecord, error) {
+	return m.recordings(func(r runtime.RecordingRecord) bool { return r.Status == "in-progress" || r.Status == "paused" }), nil
+}
+
+func (m *Mem) recordings(want func(runtime.RecordingRecord) bool) (found []runtime.RecordingRecord) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.records {
+		if want(r) {
+			found = append(found, r)
+		}
+	}
+	return found
 }
 
 // Close does nothing.

@@ -1,6 +1,8 @@
 // Package store keeps call records, timelines and the callbacks that are owed:
 // [Open] on SQLite, where they outlive a crash, and [Memory] for tests and call
-// scripts. Both are a runtime.Store and behave alike.
+// scripts. Both are a runtime.Store and behave alike. So do the two kinds of
+// runtime.Recordings, for the sound: [OpenFolder] and [MemoryRecordings].
+// [Recover] finishes the recordings that a crash cut off.
 package store
 
 import (
@@ -15,6 +17,13 @@ import (
 func check(call runtime.CallRecord) error {
 	if call.AccountSID == "" || call.SID == "" {
 		return fmt.Errorf("save call %q of account %q: %w", call.SID, call.AccountSID, errNoKey)
+	}
+	return nil
+}
+
+func checkRecording(r runtime.RecordingRecord) error {
+	if r.AccountSID == "" || r.SID == "" || r.CallSID == "" && r.ConferenceSID == "" {
+		return fmt.Errorf("save recording %q of account %q: %w, and a recording a call or a conference", r.SID, r.AccountSID, errNoKey)
 	}
 	return nil
 }
