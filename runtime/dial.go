@@ -148,7 +148,8 @@ func (dl *dialing) connect(ctx context.Context, a *attempt, done *verbs.Dialed) 
 	}
 	dl.ringer.stop()
 	done.Bridged = true
-	return dl.bridge(live, a, done)
+	dl.note("bridge", a.rec.SID, "", 0)
+	return dl.together(live, dl.d, a.leg.Stream())
 }
 
 // whisper runs the document that only the called side hears, and reports
@@ -164,17 +165,18 @@ func (dl *dialing) whisper(live context.Context, a *attempt) (bool, error) {
 	return err == nil && !w.hungUp, err
 }
 
-// bridge lets the two speak until one of them is gone, the time is up, or the
-// caller presses star. It returns why.
-func (dl *dialing) bridge(live context.Context, a *attempt, done *verbs.Dialed) error {
-	dl.note("bridge", a.rec.SID, "", 0)
-	split := media.Relay(dl.leg.Stream(), a.leg.Stream(), tones.Music(dl.leg.Stream().Rate()))
+// together lets the call and another one speak until ctx is done, which it is
+// when one of them is gone, the time of d is up, or the caller presses star. It
+// returns why.
+func (c *script) together(ctx context.Context, d *texml.Dial, other *media.Stream) error {
+	own := c.leg.Stream()
+	split := media.Relay(own, other, tones.Music(own.Rate()))
 	defer split()
-	limit := time.NewTimer(dl.d.TimeLimit)
+	limit := time.NewTimer(d.TimeLimit)
 	defer limit.Stop()
 	var keys <-chan rune // nil hears nothing
-	if dl.d.HangupOnStar {
-		keys = dl.leg.Stream().Keys(live)
+	if d.HangupOnStar {
+		keys = own.Keys(ctx)
 	}
 	for {
 		select {
@@ -184,8 +186,8 @@ func (dl *dialing) bridge(live context.Context, a *attempt, done *verbs.Dialed) 
 			}
 		case <-limit.C:
 			return ErrTimeLimit
-		case <-live.Done():
-			return context.Cause(live)
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

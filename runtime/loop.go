@@ -62,6 +62,7 @@ type script struct {
 
 	page   *page       // document being run
 	hungUp bool        // ended by a verb, not by the end of a document
+	left   bool        // ended by <Leave>
 	lively atomic.Bool // the document spoke, listened or waited
 }
 
@@ -135,14 +136,15 @@ func (c *script) step(ctx context.Context, req Request, pace *pacer, standIn boo
 		c.lively.Store(true)
 	}
 	next, slip := c.follow(p, to.Fetch)
-	if err != nil && slip == nil {
+	if slip == nil && (err != nil || to.End) {
 		c.tell(next)
+		next = Request{}
 	}
 	return next, p.url, cmp.Or(err, slip)
 }
 
 // tell posts what a verb has to say of a call that is over: its action is
-// still told, but nobody is there for the document it answers with.
+// told, but nobody is there for the document it answers with.
 func (c *script) tell(r Request) {
 	now := time.Now()
 	c.save([]Callback{{

@@ -67,6 +67,7 @@ type Server struct {
 	documents *texml.Cache
 	clips     *clips
 	records   *recorder
+	queues    Queues
 	due       chan struct{} // holds one value when a callback was queued
 }
 
@@ -88,6 +89,7 @@ func New(c Config) *Server {
 		due:       make(chan struct{}, 1),
 	}
 	s.records = newRecorder(s)
+	s.queues = newQueues(c.NewID)
 	return s
 }
 

@@ -94,7 +94,7 @@ func (d dial) form(done Dialed, dialect texml.Dialect) url.Values {
 	set("DialBridgedTo", done.To)
 	f.Set("DialBridged", strconv.FormatBool(done.Bridged))
 	if done.Answered {
-		f.Set("DialCallDuration", strconv.Itoa(int(done.Duration.Round(time.Second).Seconds())))
+		f.Set("DialCallDuration", seconds(done.Duration))
 	}
 	if dialect == texml.Telnyx {
 		set("DialCallSidLegacy", done.SID)

@@ -2,7 +2,6 @@ package verbs
 
 import (
 	"net/url"
-	"strconv"
 	"time"
 )
 
@@ -21,6 +20,6 @@ func (r *Recorded) addTo(f url.Values) {
 	if r.URL != "" {
 		f.Set("RecordingUrl", r.URL)
 	}
-	f.Set("RecordingDuration", strconv.Itoa(int(r.Duration.Round(time.Second).Seconds())))
+	f.Set("RecordingDuration", seconds(r.Duration))
 	f.Set("RecordingStatus", r.Status)
 }

@@ -61,6 +61,13 @@ type Call interface {
 	// Dequeue joins the call to the first of a queue, whom it waits for.
 	Dequeue(ctx context.Context, d *texml.Dial, q *texml.Queue) (Dialed, error)
 
+	// Enqueue lets the caller wait in a queue until it leaves that.
+	Enqueue(ctx context.Context, e *texml.Enqueue) (Queued, error)
+
+	// Leave marks that the caller leaves the queue it waits in. It is false
+	// when the document is none that is heard in a queue.
+	Leave() bool
+
 	// Reject refuses a call that is not answered; an answered one is hung up.
 	Reject(ctx context.Context, reason string) error
 
@@ -129,10 +136,14 @@ func For(n texml.Node) Verb {
 		return dial{n}
 	case *texml.Echo:
 		return echo{n}
+	case *texml.Enqueue:
+		return enqueue{n}
 	case *texml.Gather:
 		return gather{n}
 	case *texml.Hangup:
 		return hangup{n}
+	case *texml.Leave:
+		return leave{n}
 	case *texml.Pause:
 		return pause{n}
 	case *texml.Play:
