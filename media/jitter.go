@@ -168,6 +168,20 @@ func (j *jitterBuffer) recode(f func(dst []int16, src []byte)) {
 	}
 }
 
+// reset forgets what came and begins anew with the next packet. The counts
+// stay.
+func (j *jitterBuffer) reset() {
+	if !j.running {
+		return
+	}
+	for i := range j.ring {
+		j.ring[i].full = false
+	}
+	j.running, j.splice, j.dseq, j.dts = false, false, 0, 0
+	j.slack, j.most, j.pulls, j.noise = 0, 0, 0, 0
+	j.fifo = j.fifo[:0]
+}
+
 // front is the packet with the lowest sequence number that is still to be
 // decoded, nil without one.
 func (j *jitterBuffer) front() *packet {

@@ -57,17 +57,23 @@ func (s *Stream) Press(digit rune) {
 	if !strings.ContainsRune(eventDigits, digit) {
 		return
 	}
+	now := time.Now()
+	var p passed
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pressed(digit, byPress)
+	if s.pressed(digit, byPress, now) {
+		s.onward(&p, now)
+		p.kind, p.digit = passedKey, digit
+	}
+	s.mu.Unlock()
+	p.pass()
 }
 
-// pressed hands a key to all who listen. s.mu is held.
-func (s *Stream) pressed(digit rune, way keyWay) {
-	now := time.Now()
+// pressed hands a key to all who listen, and reports whether it was not known
+// already. s.mu is held.
+func (s *Stream) pressed(digit rune, way keyWay, now time.Time) bool {
 	if s.last.digit == digit && s.last.way != way && now.Sub(s.last.at) <= samePress {
 		s.last.digit = 0 // the pair is complete
-		return
+		return false
 	}
 	s.last = press{digit, now, way}
 	for _, c := range s.keys {
@@ -76,4 +82,5 @@ func (s *Stream) pressed(digit rune, way keyWay) {
 		default:
 		}
 	}
+	return true
 }

@@ -148,11 +148,16 @@ func (s *Stream) Tap(f func(pcm.Frame)) (remove func()) {
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.taps = slices.DeleteFunc(slices.Clone(s.taps), func(x *tap) bool { return x == t })
+		s.taps = without(s.taps, t)
 	}
 }
 
 type tap struct{ hear func(pcm.Frame) }
+
+// without returns taps less t, in a new slice.
+func without(taps []*tap, t *tap) []*tap {
+	return slices.DeleteFunc(slices.Clone(taps), func(x *tap) bool { return x == t })
+}
 
 // Echo sends back what is heard until ctx is done, 20 ms after it left the
 // jitter buffer, and returns context.Cause(ctx).

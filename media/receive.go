@@ -17,8 +17,16 @@ const comfortNoise = 13
 // Receive takes one RTP packet. Keys it brings are delivered before it
 // returns. The bytes are the caller's again then.
 func (s *Stream) Receive(b []byte, from netip.AddrPort) {
+	var p passed
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.receive(b, from, &p)
+	s.mu.Unlock()
+	p.pass()
+}
+
+// receive is Receive, and fills p with what is relayed. s.mu is held, here and
+// below.
+func (s *Stream) receive(b []byte, from netip.AddrPort, p *passed) {
 	if s.closed {
 		return
 	}
@@ -46,20 +54,13 @@ func (s *Stream) Receive(b []byte, from netip.AddrPort) {
 	now := time.Now()
 	s.stats.LastReceived = now
 	if s.cfg.EventType != 0 && h.PayloadType == s.cfg.EventType {
-		// A press counts whatever the state of the sound: events pass by the
-		// jitter buffer, and some senders give them an SSRC of their own.
-		if digit, ok := s.events.read(h, payload); ok {
-			s.pressed(digit, byEvent)
-		}
-		if s.heard.known && h.SSRC == s.heard.ssrc {
-			s.heard.note(h.SequenceNumber, h.Timestamp)
-		}
+		s.hearEvent(h, payload, now, p)
 		return
 	}
 	if !s.cfg.Receive || !s.follows(h) {
 		return
 	}
-	s.hear(h, payload, now)
+	s.hear(h, payload, now, p)
 }
 
 // parse reads the header into s.in and returns the payload without padding.
@@ -125,8 +126,32 @@ func (s *Stream) follows(h *rtp.Header) bool {
 	return confirmed
 }
 
-// hear gives a packet of sound to the jitter buffer.
-func (s *Stream) hear(h *rtp.Header, payload []byte, now time.Time) {
+// hearEvent takes a packet of a telephone-event. A press counts whatever the
+// state of the sound: events pass by the jitter buffer, and some senders give
+// them an SSRC of their own.
+func (s *Stream) hearEvent(h *rtp.Header, payload []byte, now time.Time, p *passed) {
+	digit, press := s.events.read(h, payload)
+	known := press && !s.pressed(digit, byEvent, now)
+	v := fresh
+	if s.heard.known && h.SSRC == s.heard.ssrc {
+		_, _, v = s.heard.note(h.SequenceNumber, h.Timestamp)
+	}
+	if v == again {
+		return
+	}
+	s.onward(p, now)
+	if len(payload) < 4 || int(payload[0]) >= len(eventDigits) {
+		return // not a key
+	}
+	p.kind, p.ts, p.marker, p.payload = passedEvent, int64(h.Timestamp), h.Marker, payload[:4]
+	p.press = press
+	if press && !known {
+		p.digit = digit
+	}
+}
+
+// hear gives a packet of sound to the relay and to the jitter buffer.
+func (s *Stream) hear(h *rtp.Header, payload []byte, now time.Time, p *passed) {
 	seq, ts, v := s.heard.note(h.SequenceNumber, h.Timestamp)
 	switch v {
 	case again, doubtful:
@@ -138,8 +163,21 @@ func (s *Stream) hear(h *rtp.Header, payload []byte, now time.Time) {
 	if !noise {
 		s.heard.time(ticks(now.Sub(s.pacer.start), s.codec.rate), ts)
 	}
+	s.onward(p, now)
+	if !noise && len(payload) > 0 {
+		p.kind, p.codec, p.ssrc, p.seq, p.ts = passedSound, s.codec.name, h.SSRC, seq, ts
+		p.marker, p.restarted, p.payload = h.Marker, v == restarted, payload
+	}
+	if s.unheard() {
+		s.buffer.reset()
+		return
+	}
 	s.buffer.put(seq, ts, noise, payload)
 }
+
+// unheard reports whether nobody here hears what comes in, because all of it
+// is relayed: the jitter buffer need not run then.
+func (s *Stream) unheard() bool { return s.relay != nil && len(s.taps) == 0 }
 
 // deliver brings the receiving side up to the tick: the sound that is due goes
 // to the taps, plays that have ended are told, reports are sent. Called on the
@@ -152,10 +190,19 @@ func (s *Stream) deliver(sc *scratch, now time.Duration) {
 		}
 		s.owed--
 		taps, frame := s.taps, sc.frame[:s.buffer.frame]
-		s.buffer.pull(frame)
+		if !s.unheard() {
+			s.buffer.pull(frame)
+		}
+		sentTaps, sent := s.heardSent.taps, sc.sent[:s.buffer.frame]
+		if len(sentTaps) > 0 {
+			s.heardSent.pull(sent, s.owed == 0)
+		}
 		s.mu.Unlock()
 		for _, t := range taps {
 			t.hear(frame)
+		}
+		for _, t := range sentTaps {
+			t.hear(sent)
 		}
 	}
 	for _, p := range s.over {

@@ -18,6 +18,7 @@ const maxOwed = 500
 // moment; each shard has one for all its streams.
 type scratch struct {
 	frame  [320]int16 // 20 ms at up to 16 kHz
+	sent   [320]int16 // the same, for the taps of what is sent
 	packet [rtpHeader + 320]byte
 	event  [4]byte
 }
@@ -37,12 +38,23 @@ func (s *Stream) send(sc *scratch, skipped int64, asOf, deadline time.Duration) 
 	s.stats.Skipped += uint64(skipped)
 	s.owed = int(min(skipped, maxOwed)) + 1
 	p, sound := s.pull(sc.frame[:frame], asOf)
+	flowing := false // what is relayed goes out as it comes
+	if p == nil && s.relay != nil && s.sending() {
+		sound, flowing = s.relay.fill(sc.frame[:frame], asOf)
+	}
+	if !flowing && int32(s.out.Timestamp-s.sentTS) <= 0 { // a relay sent more than its time
+		s.out.Timestamp = s.sentTS + uint32(frame)
+	}
+	kind := sentSilence
 	switch {
 	case !s.sending():
 		if p != nil && p.digits != nil {
 			p.digits.next(&sc.event, s.out.Timestamp, frame)
 		}
+	case flowing:
+		kind = sentRelayed
 	case sound:
+		kind = sentPlayed
 		s.codec.encode(sc.packet[rtpHeader:], sc.frame[:frame])
 		s.sendPacket(sc, &s.out, frame)
 		s.out.Marker = false
@@ -50,7 +62,9 @@ func (s *Stream) send(sc *scratch, skipped int64, asOf, deadline time.Duration) 
 	default:
 		s.sendSilence(sc)
 	}
+	s.heardSent.note(kind, sc.frame[:frame])
 	s.out.Timestamp += uint32(frame)
+	s.next = deadline + pcm.FrameTime
 	if p != nil && p.ended() {
 		p.over = deadline + pcm.FrameTime
 		return p
@@ -88,6 +102,15 @@ func (s *Stream) sendSilence(sc *scratch) {
 	s.out.Marker = false
 }
 
+// clock is the timestamp of what begins now, after that of the packet before.
+func (s *Stream) clock(now time.Duration) uint32 {
+	ts := s.out.Timestamp - uint32(ticks(s.next-now, s.codec.rate))
+	if int32(ts-s.sentTS) <= 0 {
+		ts = s.sentTS + uint32(pcm.FrameLen(s.codec.rate))
+	}
+	return ts
+}
+
 // sendEvent sends the packet of digit d that this frame has, if any.
 func (s *Stream) sendEvent(sc *scratch, d *digits, frame int) bool {
 	ts, marker, ok := d.next(&sc.event, s.out.Timestamp, frame)
@@ -116,14 +139,28 @@ func (s *Stream) sendEventPacket(sc *scratch, ts uint32, marker bool) {
 	s.sendPacket(sc, &h, len(sc.event))
 }
 
-// sendPacket sends the n bytes of payload that stand in sc.
+// sendPacket sends the n bytes of payload that stand in sc. What a relay sends
+// next is another run.
 func (s *Stream) sendPacket(sc *scratch, h *rtp.Header, n int) {
-	h.MarshalTo(sc.packet[:rtpHeader])
-	s.out.SequenceNumber++
-	if err := s.wire.Send(sc.packet[:rtpHeader+n]); err != nil {
+	if s.relay != nil {
+		s.relay.running = false
+	}
+	s.sendRTP(sc.packet[:rtpHeader+n], h)
+}
+
+// sendRTP sends b, after writing h into it.
+func (s *Stream) sendRTP(b []byte, h *rtp.Header) {
+	h.MarshalTo(b)
+	if int16(h.SequenceNumber-s.out.SequenceNumber) >= 0 {
+		s.out.SequenceNumber = h.SequenceNumber + 1
+	}
+	if int32(h.Timestamp-s.sentTS) > 0 {
+		s.sentTS = h.Timestamp
+	}
+	if err := s.wire.Send(b); err != nil {
 		s.stats.SendErrors++
 		return
 	}
 	s.stats.Sent++
-	s.stats.SentBytes += uint64(n)
+	s.stats.SentBytes += uint64(len(b) - rtpHeader)
 }

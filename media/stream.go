@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookswitch/hookswitch/media/pcm"
@@ -59,7 +60,13 @@ type Stream struct {
 	keys []chan rune
 	last press
 
-	out    rtp.Header // of the next packet
+	relay     *relay       // nil without
+	holding   atomic.Int32 // of cfg, for the peer of a relay
+	heardSent heardSent
+
+	out    rtp.Header    // of the next packet that the pacer sends
+	next   time.Duration // when out.Timestamp is, since the pacer's start
+	sentTS uint32        // of the last packet sent
 	latch  latch
 	in     rtp.Header // of the packet being received
 	heard  reception
@@ -80,6 +87,7 @@ type rival struct {
 // Stats is what a stream has counted since it was made.
 type Stats struct {
 	Sent, SentBytes uint64 // RTP packets, and bytes of their payload
+	Relayed         uint64 // of these, what a Relay passed on
 	SendErrors      uint64
 	Late            uint64 // frames sent more than 5 ms after their time
 	Skipped         uint64 // frames not sent because their whole 20 ms had passed
@@ -114,6 +122,7 @@ func NewStream(p *Pacer, w Wire, c Config) *Stream {
 		Version: 2, Marker: true, SSRC: rand.Uint32(),
 		SequenceNumber: uint16(rand.Uint32()), Timestamp: rand.Uint32(),
 	}
+	s.sentTS = s.out.Timestamp - 1
 	if c.CNAME == "" {
 		c.CNAME = randomCNAME()
 	}
@@ -137,6 +146,7 @@ func (s *Stream) Start() {
 		s.sendSilence(new(scratch))
 	}
 	s.out.Timestamp += uint32(pcm.FrameLen(s.codec.rate))
+	s.next = now + pcm.FrameTime
 	s.mu.Unlock()
 	s.pacer.join(s, now)
 }
@@ -158,8 +168,12 @@ func (s *Stream) Configure(c Config) {
 func (s *Stream) configure(c Config) {
 	old := s.cfg
 	s.cfg, s.codec = c, codecFor(c.Codec)
+	s.holding.Store(int32(c.holding()))
 	if c.Codec != old.Codec {
 		s.buffer.recode(s.codec.decode)
+		if sent := s.heardSent.buffer; sent != nil {
+			sent.recode(s.codec.decode)
+		}
 	}
 	s.out.PayloadType = c.PayloadType
 	if c.Remote != old.Remote || c.RemoteRTCP != old.RemoteRTCP || c.Signalling != old.Signalling {
@@ -210,13 +224,13 @@ func (s *Stream) Stats() Stats {
 	return st
 }
 
-// Close says goodbye by RTCP, closes the wire and ends what is playing with
-// ErrClosed. Nothing is sent or received once it has returned; a tap may
-// still be in its last call.
+// Close says goodbye by RTCP, closes the wire, ends what is playing with
+// ErrClosed, and the relay. Nothing is sent or received once it has returned;
+// a tap may still be in its last call.
 func (s *Stream) Close() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed {
+		s.mu.Unlock()
 		return
 	}
 	s.closed = true
@@ -227,5 +241,10 @@ func (s *Stream) Close() {
 	for len(s.plays) > 0 {
 		s.end(s.plays[len(s.plays)-1], ErrClosed)
 	}
-	s.taps = nil
+	s.taps, s.heardSent.taps = nil, nil
+	r := s.relay
+	s.mu.Unlock()
+	if r != nil {
+		r.bridge.end()
+	}
 }
