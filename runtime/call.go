@@ -26,8 +26,10 @@ type call struct {
 	jar      http.CookieJar
 	rec      CallRecord
 
-	sequence  int // of the next status callback
-	sipStatus int // of the final answer to a placed call, 0 while there is none
+	sequence  int            // of the next status callback
+	takes     []*take        // recordings beside the verbs
+	finishing sync.WaitGroup // recordings whose files are being finished
+	sipStatus int            // of the final answer to a placed call, 0 while there is none
 	reject    *rejection
 
 	mu     sync.Mutex // guards events: prompts note theirs from their own goroutine
@@ -126,7 +128,16 @@ func (c *call) finish(ctx context.Context, ended, err error) {
 			c.s.Log.Info("hang-up not confirmed", "call", c.rec.SID, "error", err)
 		}
 	}
+	c.close(ctx)
+}
+
+// close finishes the recordings, closes the record and queues the last callback.
+func (c *call) close(ctx context.Context) {
 	c.rec.Ended = time.Now()
+	for _, t := range c.takes {
+		t.stop(ctx)
+	}
+	c.finishing.Wait()
 	c.save(c.callback(completed, c.rec.Ended))
 }
 

@@ -157,6 +157,5 @@ func (c *call) over(ctx context.Context, err error) {
 		c.note("hangup", "", "", 0)
 		c.hangUp(ctx)
 	}
-	c.rec.Ended = time.Now()
-	c.save(c.callback(completed, c.rec.Ended))
+	c.close(ctx)
 }

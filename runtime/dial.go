@@ -20,6 +20,7 @@ type dialing struct {
 	d       *texml.Dial
 	several bool           // ring at once
 	ringer  *ringer        // what the caller hears meanwhile
+	took    *take          // the recording; nil is none
 	calls   sync.WaitGroup // attempts; those that lost may still be hanging up
 }
 
@@ -47,6 +48,9 @@ func (c *script) Dial(ctx context.Context, d *texml.Dial) (verbs.Dialed, error) 
 	dl.ringer = c.ring(ctx, d)
 	defer dl.ringer.stop()
 
+	if strings.HasPrefix(d.Record, "record-from-ringing") {
+		dl.took = c.recordDial(d)
+	}
 	groups := [][]target{targets}
 	if !dl.several {
 		groups = groups[:0]
@@ -66,6 +70,7 @@ func (c *script) Dial(ctx context.Context, d *texml.Dial) (verbs.Dialed, error) 
 			break
 		}
 	}
+	done.Recording = dl.took.stop(ctx)
 	return done, context.Cause(ctx)
 }
 
@@ -148,6 +153,9 @@ func (dl *dialing) connect(ctx context.Context, a *attempt, done *verbs.Dialed) 
 	}
 	dl.ringer.stop()
 	done.Bridged = true
+	if dl.took == nil && dl.d.Record != "do-not-record" {
+		dl.took = dl.recordDial(dl.d)
+	}
 	dl.note("bridge", a.rec.SID, "", 0)
 	return dl.together(live, dl.d, a.leg.Stream())
 }

@@ -20,6 +20,7 @@ type recorder struct {
 type save struct {
 	call      CallRecord
 	events    []Event
+	recording *RecordingRecord // the change is one of a recording of the call, which is not saved itself then
 	callbacks []Callback
 	done      chan struct{} // closed when it is stored; nil when nobody waits
 }
@@ -35,7 +36,12 @@ func newRecorder(s *Server) *recorder {
 
 func (r *recorder) write(queue <-chan save) {
 	for sv := range queue {
-		err := r.server.Store.Save(context.Background(), sv.call, sv.events, sv.callbacks)
+		var err error
+		if sv.recording != nil {
+			err = r.server.Store.SaveRecording(context.Background(), *sv.recording, sv.callbacks)
+		} else {
+			err = r.server.Store.Save(context.Background(), sv.call, sv.events, sv.callbacks)
+		}
 		if err != nil {
 			r.server.Log.Error("a call's record could not be stored", "call", sv.call.SID, "error", err)
 		}

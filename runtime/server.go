@@ -45,6 +45,13 @@ type Config struct {
 	Store Store
 	Log   *slog.Logger
 
+	// Recordings keeps the sound of recordings; nil: nothing is recorded.
+	Recordings Recordings
+
+	// PublicURL is how others reach this server's API, such as
+	// https://voice.example.com: what the URLs of recordings begin with.
+	PublicURL string
+
 	// Dial places a call and returns at once; what becomes of it is told by
 	// the leg. Its error, one with a method Code() int, says why the
 	// destination may not be called. Nil: nobody may be.

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
+	"strings"
 
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media"
@@ -130,7 +132,7 @@ func (c *script) load(ctx context.Context, ref string) (clip pcm.Clip, at string
 	}
 	resp := c.page.sound
 	if resp == nil {
-		if resp, err = c.s.Web.Media(ctx, at); err != nil {
+		if resp, err = c.media(ctx, at); err != nil {
 			return pcm.Clip{}, at, err
 		}
 	}
@@ -149,6 +151,26 @@ func (c *script) load(ctx context.Context, ref string) (clip pcm.Clip, at string
 	clip = decoded.At(rate)
 	c.s.clips.put(key, clip)
 	return clip, at, nil
+}
+
+// media fetches the sound at url. A recording of the call's own account is read
+// where it is kept: the server need not ask itself for it.
+func (c *script) media(ctx context.Context, url string) (*webhook.Response, error) {
+	sid, own := strings.CutPrefix(url, c.s.recordingsOf(c.rec.AccountSID))
+	if !own || c.s.Recordings == nil {
+		return c.s.Web.Media(ctx, url)
+	}
+	sid = strings.TrimSuffix(strings.TrimSuffix(sid, ".wav"), ".mp3")
+	sound, kind, err := c.s.Recordings.Open(sid)
+	if err != nil {
+		return nil, &webhook.Error{Code: 11200, URL: url, Err: err}
+	}
+	defer sound.Close()
+	body, err := io.ReadAll(sound)
+	if err != nil {
+		return nil, &webhook.Error{Code: 11200, URL: url, Err: err}
+	}
+	return &webhook.Response{URL: url, Status: 200, ContentType: kind, Body: body}, nil
 }
 
 // Ringback plays one round of a country's ringing tone (verbs.Call).

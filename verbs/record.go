@@ -1,16 +1,20 @@
 package verbs
 
 import (
+	"context"
 	"net/url"
 	"time"
+
+	"github.com/hookswitch/hookswitch/texml"
 )
 
 // Recorded is a recording that is over.
 type Recorded struct {
 	SID      string
-	URL      string // "" when it may not be told
+	URL      string // "" when it may not be told, or there is none
 	Status   string // completed, absent or failed
 	Duration time.Duration
+	Speech   bool   // a voice was heard
 	Digits   string // the key that ended it, or hangup
 }
 
@@ -22,4 +26,32 @@ func (r *Recorded) addTo(f url.Values) {
 	}
 	f.Set("RecordingDuration", seconds(r.Duration))
 	f.Set("RecordingStatus", r.Status)
+}
+
+// record takes a message. Silence alone is none: the verb below then runs, as
+// on Twilio, and nobody is asked for anything.
+type record struct{ *texml.Record }
+
+func (r record) Run(ctx context.Context, call Call) (Next, error) {
+	if err := call.Answer(ctx); err != nil {
+		return Next{}, err
+	}
+	done, err := call.Record(ctx, r.Record)
+	over := context.Cause(ctx) != nil
+	switch {
+	case err != nil && !over:
+		return Next{}, err
+	case done.Digits == "" && !done.Speech && done.Status != "failed":
+		return Next{}, err
+	case r.Action == "" && call.Dialect() == texml.Telnyx:
+		return Next{}, err
+	}
+	f := url.Values{}
+	if done.SID != "" {
+		done.addTo(f)
+	}
+	if done.Digits != "" || call.Dialect() == texml.Twilio {
+		f.Set("Digits", done.Digits)
+	}
+	return Next{Fetch: &Fetch{URL: r.Action, Method: r.Method, Form: f}}, err
 }

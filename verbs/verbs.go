@@ -68,6 +68,15 @@ type Call interface {
 	// when the document is none that is heard in a queue.
 	Leave() bool
 
+	// Record takes a message until a key, silence or its greatest length.
+	Record(ctx context.Context, r *texml.Record) (Recorded, error)
+
+	// StartRecording records the call from now on, until StopRecording with
+	// its name, or with "" for the latest, or the end of the call.
+	// StopRecording is false when there is no such recording.
+	StartRecording(r *texml.Recording)
+	StopRecording(ctx context.Context, name string) bool
+
 	// Reject refuses a call that is not answered; an answered one is hung up.
 	Reject(ctx context.Context, reason string) error
 
@@ -148,12 +157,18 @@ func For(n texml.Node) Verb {
 		return pause{n}
 	case *texml.Play:
 		return play{n, 13420}
+	case *texml.Record:
+		return record{n}
 	case *texml.Redirect:
 		return redirect{n}
 	case *texml.Reject:
 		return reject{n}
 	case *texml.Say:
 		return say{n}
+	case *texml.Start:
+		return start{n}
+	case *texml.Stop:
+		return stop{n}
 	}
 	return unsupported{n}
 }

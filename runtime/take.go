@@ -1,0 +1,181 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hookswitch/hookswitch/media/pcm"
+	"github.com/hookswitch/hookswitch/media/recording"
+	"github.com/hookswitch/hookswitch/texml"
+	"github.com/hookswitch/hookswitch/verbs"
+)
+
+// encodeAtOnce is the longest recording whose file is ready when its verb ends.
+// A longer one is finished beside the call, so that nobody waits for an encoder.
+const encodeAtOnce = time.Minute
+
+// take is a recording under way: what it records, and its record.
+type take struct {
+	call  *call
+	label string // the name that <Stop> knows it by
+	rec   RecordingRecord
+	send  bool // the URL is told
+	sound *recording.Recording
+	taps  []func() // take the inputs away
+}
+
+// takeOptions say what is recorded, and who is told.
+type takeOptions struct {
+	source     string // RecordingSource of callbacks
+	conference string // its SID, for a recording of a conference
+	track      string // inbound, outbound or both
+	channels   int
+	trim       bool
+	format     string // wav or mp3
+	longest    time.Duration
+	told       texml.RecordingCallbacks
+	send       bool // RecordingUrl is told
+}
+
+// tap is a place where sound can be heard: media.Stream.Tap, or TapSent.
+type tap func(func(pcm.Frame)) (remove func())
+
+// record begins a recording on channel 0 of what own hears. It returns nil, with
+// a warning at n, when there is no room for it; the call goes on.
+func (c *script) record(n texml.Node, o takeOptions, own tap, rate int) *take {
+	t := &take{call: c.call, send: o.send, rec: RecordingRecord{
+		SID: c.s.NewID("RE"), AccountSID: c.rec.AccountSID, CallSID: c.rec.SID, Source: o.source,
+		Track: o.track, Channels: o.channels, Format: o.format, Status: "in-progress", Started: time.Now(),
+	}}
+	if o.conference != "" {
+		t.rec.CallSID, t.rec.ConferenceSID = "", o.conference
+	}
+	t.tell(c, n, o)
+	err := errors.New("this server keeps no recordings")
+	if c.s.Recordings != nil {
+		var file recording.File
+		if file, err = c.s.Recordings.Create(t.rec.SID); err == nil {
+			if t.sound, err = recording.New(file, recording.Options{Rate: rate, Channels: o.channels, Trim: o.trim, MaxLength: o.longest}); err != nil {
+				file.Close()
+			}
+		}
+	}
+	if err != nil {
+		c.Warn(n, 0, "nothing is recorded: "+err.Error())
+		t.rec.Status = "failed"
+		t.save()
+		return nil
+	}
+	c.note("record", "", "", 0)
+	t.save()
+	t.add(0, own)
+	return t
+}
+
+// tell notes whom the recording's status is told.
+func (t *take) tell(c *script, n texml.Node, o takeOptions) {
+	f := url.Values{}
+	if c.set.Dialect == texml.Telnyx {
+		f.Set("CallSidLegacy", c.rec.SID)
+		f.Set("ConnectionId", connectionID(c.rec.AccountSID))
+	} else {
+		f.Set("ApiVersion", "2010-04-01")
+	}
+	if o.send {
+		f.Set("RecordingUrl", c.s.recordingURL(t.rec))
+	}
+	to := RecordingCallback{Method: o.told.RecordingStatusCallbackMethod,
+		Events: strings.Join(o.told.RecordingStatusCallbackEvent, " "), Form: f.Encode()}
+	if o.told.RecordingStatusCallback != "" {
+		at, err := resolve(c.page.url, o.told.RecordingStatusCallback)
+		if err != nil {
+			c.Warn(n, 11100, "recordingStatusCallback: "+err.Error())
+		}
+		to.URL = at
+	}
+	t.rec.Callback = to
+}
+
+// recordingURL is where a recording can be fetched, without its extension.
+func (s *Server) recordingURL(r RecordingRecord) string {
+	return s.recordingsOf(r.AccountSID) + r.SID
+}
+
+func (s *Server) recordingsOf(account string) string {
+	return strings.TrimSuffix(s.PublicURL, "/") + "/2010-04-01/Accounts/" + account + "/Recordings/"
+}
+
+// add records what is heard at a further place, on a channel of the file.
+func (t *take) add(channel int, from tap) {
+	if t == nil {
+		return
+	}
+	t.taps = append(t.taps, from(t.sound.Input(min(channel, t.rec.Channels-1))))
+}
+
+// full is closed when the recording has its greatest length.
+func (t *take) full() <-chan struct{} {
+	if t == nil {
+		return nil
+	}
+	return t.sound.Done()
+}
+
+// stop ends the recording and tells what there is of it. It may be called on
+// none.
+func (t *take) stop(ctx context.Context) *verbs.Recorded {
+	if t == nil {
+		return nil
+	}
+	for _, remove := range t.taps {
+		remove()
+	}
+	sum, err := t.sound.Close()
+	t.rec.Duration, t.rec.Status = sum.Duration, "completed"
+	switch {
+	case err != nil && sum.Duration == 0:
+		t.rec.Status = "failed"
+	case sum.Duration == 0:
+		t.rec.Status = "absent"
+	}
+	if err != nil {
+		t.call.note("warning", "the recording is cut short: "+err.Error(), "", 0)
+	}
+	done := &verbs.Recorded{SID: t.rec.SID, Status: t.rec.Status, Duration: t.rec.Duration, Speech: sum.Speech}
+	if t.send && t.rec.Status == "completed" {
+		done.URL = t.call.s.recordingURL(t.rec)
+	}
+	ctx = context.WithoutCancel(ctx)
+	if t.rec.Duration <= encodeAtOnce {
+		t.finish(ctx)
+	} else {
+		t.call.finishing.Go(func() { t.finish(ctx) })
+	}
+	return done
+}
+
+// finish gives the recording its name and tells that it is there.
+func (t *take) finish(ctx context.Context) {
+	keep := t.call.s.Recordings
+	if t.rec.Status != "completed" {
+		keep.Discard(t.rec.SID) // what stays is told at the next start
+	} else if got, err := keep.Commit(ctx, t.rec.SID, t.rec.Format); got != "" {
+		if t.rec.Format = got; err != nil {
+			t.call.s.Log.Warn("a recording is kept as WAV", "call", t.call.rec.SID, "recording", t.rec.SID, "error", err)
+		}
+	} else {
+		t.rec.Status = "failed"
+		t.call.note("warning", "the recording is lost: "+err.Error(), "", 0)
+	}
+	t.save()
+}
+
+// save hands the record over as it now is, with the callback that is owed.
+func (t *take) save() {
+	now := time.Now()
+	rec := t.rec
+	t.call.s.records.put(save{call: t.call.rec, recording: &rec, callbacks: rec.Owed(now, t.call.s.NewID(""))})
+}
