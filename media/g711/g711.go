@@ -43,6 +43,23 @@ func DecodeALaw(dst []int16, src []byte) {
 	}
 }
 
+// ULawToALaw writes the A-law code of each μ-law code of src to dst, which
+// must be at least as long: that of its sample.
+func ULawToALaw(dst, src []byte) {
+	dst = dst[:len(src)]
+	for i, c := range src {
+		dst[i] = ulawToALaw[c]
+	}
+}
+
+// ALawToULaw is [ULawToALaw] the other way.
+func ALawToULaw(dst, src []byte) {
+	dst = dst[:len(src)]
+	for i, c := range src {
+		dst[i] = alawToULaw[c]
+	}
+}
+
 // The tables hold one answer for each value that the codes can tell apart:
 // μ-law those of a 13-bit magnitude, A-law those of an 11-bit one, where a
 // negative sample counts by its ones' complement (G.711 tables 1a to 2b).
@@ -51,6 +68,8 @@ var (
 	ulawSample = ulawSamples()
 	alawCode   = alawCodes()
 	alawSample = alawSamples()
+	ulawToALaw = pairs(DecodeULaw, EncodeALaw)
+	alawToULaw = pairs(DecodeALaw, EncodeULaw)
 )
 
 const (
@@ -108,6 +127,16 @@ func alawSamples() (t [256]int16) {
 		if c&alawSign == 0 {
 			t[i] = -m
 		}
+	}
+	return t
+}
+
+// pairs is the code of one law for each code of the other.
+func pairs(decode func([]int16, []byte), encode func([]byte, []int16)) (t [256]byte) {
+	var sample [1]int16
+	for i := range t {
+		decode(sample[:], []byte{byte(i)})
+		encode(t[i:], sample[:])
 	}
 	return t
 }

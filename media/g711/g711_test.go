@@ -1,6 +1,9 @@
 package g711
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 var samples = func() []int16 {
 	s := make([]int16, 1<<16)
@@ -151,6 +154,31 @@ func TestNothingAllocates(t *testing.T) {
 	for _, law := range laws {
 		if n := testing.AllocsPerRun(100, func() { law.encode(code, pcm); law.decode(pcm, code) }); n != 0 {
 			t.Errorf("%s: %v allocations a frame, want 0", law.name, n)
+		}
+	}
+}
+
+func TestLawToLaw(t *testing.T) {
+	codes := make([]byte, 256)
+	for i := range codes {
+		codes[i] = byte(i)
+	}
+	tests := []struct {
+		name    string
+		convert func(dst, src []byte)
+		decode  func([]int16, []byte)
+		encode  func([]byte, []int16)
+	}{
+		{"mu-law to A-law", ULawToALaw, DecodeULaw, EncodeALaw},
+		{"A-law to mu-law", ALawToULaw, DecodeALaw, EncodeULaw},
+	}
+	for _, tt := range tests {
+		samples, want, got := make([]int16, 256), make([]byte, 256), make([]byte, 256)
+		tt.decode(samples, codes)
+		tt.encode(want, samples)
+		tt.convert(got, codes)
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: % x, want % x", tt.name, got, want)
 		}
 	}
 }
