@@ -61,7 +61,7 @@ type bridge struct {
 
 // join has s send what peer receives.
 func (br *bridge) join(s, peer *Stream, hold Music) {
-	r := &relay{bridge: br, peer: peer, music: loop{clip: hold.At(s.Rate())}}
+	r := &relay{bridge: br, peer: peer, music: NewLoop(hold, s.Rate())}
 	s.mu.Lock()
 	old := s.relay
 	s.relay = nil
@@ -95,7 +95,7 @@ func (br *bridge) end() {
 type relay struct {
 	bridge *bridge
 	peer   *Stream
-	music  loop
+	music  *Loop
 	packet [rtpHeader + maxPacket]byte
 
 	last    time.Duration // when a packet of sound came, since the pacer's start; at first when the relay began
@@ -294,7 +294,7 @@ func (r *relay) fill(f pcm.Frame, now time.Duration) (sound, flowing bool) {
 	switch h := holding(r.peer.holding.Load()); {
 	case h == receivesNothing, h == sendsNothing && quiet >= holdAfter:
 		r.flowing = false
-		return r.music.next(f), false
+		return r.music.Next(f), false
 	}
 	return false, r.flowing
 }
@@ -317,23 +317,4 @@ func (c Config) holding() holding {
 		return sendsNothing
 	}
 	return notHeld
-}
-
-// loop plays a clip again and again.
-type loop struct {
-	clip pcm.Clip
-	at   int
-}
-
-// next fills f, and reports whether there is anything to fill it with.
-func (l *loop) next(f pcm.Frame) bool {
-	if len(l.clip.Samples) == 0 {
-		return false
-	}
-	for len(f) > 0 {
-		n := copy(f, l.clip.Samples[l.at:])
-		f = f[n:]
-		l.at = (l.at + n) % len(l.clip.Samples)
-	}
-	return true
 }
