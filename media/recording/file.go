@@ -110,18 +110,9 @@ var ErrNotRecording = errors.New("not the file of a recording")
 // that the file has, and returns how long that is. It syncs the file and does
 // not close it.
 func Repair(f File) (time.Duration, error) {
-	b := make([]byte, headerSize)
-	if n, err := f.ReadAt(b, 0); n < headerSize {
-		if err == io.EOF {
-			err = ErrNotRecording
-		}
+	w, err := parseHeader(f)
+	if err != nil {
 		return 0, fmt.Errorf("repair recording: %w", err)
-	}
-	le := binary.LittleEndian
-	w := wavFile{f: f, rate: int(le.Uint32(b[24:])), channels: int(le.Uint16(b[22:]))}
-	was := le.Uint32(b[40:])
-	if w.rate == 0 || w.channels == 0 || string(header(w.rate, w.channels, was)[8:]) != string(b[8:]) {
-		return 0, fmt.Errorf("repair recording: %w", ErrNotRecording)
 	}
 	end, err := sizeOf(f)
 	if err != nil {
@@ -139,6 +130,23 @@ func Repair(f File) (time.Duration, error) {
 		return 0, fmt.Errorf("repair recording: %w", err)
 	}
 	return w.duration(), nil
+}
+
+// parseHeader reads a header that setSize wrote. The size is not believed.
+func parseHeader(f File) (wavFile, error) {
+	b := make([]byte, headerSize)
+	if n, err := f.ReadAt(b, 0); n < headerSize {
+		if err == io.EOF {
+			err = ErrNotRecording
+		}
+		return wavFile{}, err
+	}
+	le := binary.LittleEndian
+	w := wavFile{f: f, rate: int(le.Uint32(b[24:])), channels: int(le.Uint16(b[22:]))}
+	if w.rate == 0 || w.channels == 0 || string(header(w.rate, w.channels, le.Uint32(b[40:]))[8:]) != string(b[8:]) {
+		return wavFile{}, ErrNotRecording
+	}
+	return w, nil
 }
 
 // sizeOf finds the end of a file by bisection, which takes 33 reads of a byte:
