@@ -1,10 +1,9 @@
 package calltest
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"iter"
 	"net/http"
@@ -73,16 +72,17 @@ func Play(t *testing.T, s *Script, env Env) (got string) {
 }
 
 func play(t *testing.T, s *Script, env Env, base string, now time.Time) string {
-	ids := numbered
+	seed := ""
 	if !now.IsZero() {
 		time.Sleep(time.Until(now)) // a bubble begins in the year 2000
-		ids = hashed(now.String() + s.Name)
+		seed = now.String() + s.Name
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	tr := newTrace(s, base)
+	tr, ids := newTrace(s, base), newIDs(seed)
 	pacer := media.NewPacer(media.PacerConfig{Poll: pcm.FrameTime, Goroutines: 1})
+	st := newStage(s, tr, pacer, ids)
 	client := webhook.New(webhook.Config{
-		Transport: &server{script: s, trace: tr, base: base, real: env.Outside, asked: map[string]int{}},
+		Transport: &server{script: s, stage: st, base: base, real: env.Outside, asked: map[string]int{}},
 	})
 	var web runtime.Web = client
 	if env.Files != nil {
@@ -90,9 +90,10 @@ func play(t *testing.T, s *Script, env Env, base string, now time.Time) string {
 	}
 	owed := store.Memory()
 	conf := runtime.Config{
-		Web: watched{web, tr}, Store: owed, Observe: tr.saw,
+		Web: staged{web, st}, Store: owed, Observe: tr.saw,
+		Dial:    st.dial,
 		MaxCall: s.limit + tie,
-		NewID:   ids(),
+		NewID:   ids.make,
 	}
 	if s.voice {
 		conf.Voice = voice{}
@@ -112,55 +113,17 @@ func play(t *testing.T, s *Script, env Env, base string, now time.Time) string {
 		})
 	}()
 
-	a := newPhone(pacer, tr)
-	over := make(chan struct{})
-	s.act(a, tr, over, func() {
-		set := s.setup(account, base)
-		go func() { srv.Run(ctx, a, set); close(over) }()
-	})
+	st.begin = func(p *phone, call action) { srv.Run(ctx, p, s.setup(p, call, account, base)) }
+	st.run()
+	st.free()
 	await(ctx, owed)
-	a.close()
+	st.close()
 	stop()
 	<-delivered
 	srv.Close()
 	pacer.Close()
 	client.Close()
 	return tr.String()
-}
-
-// act does what the caller does, until the call is over. Before each thing it
-// waits until everything else of that moment has happened.
-func (s *Script) act(a *phone, tr *trace, over <-chan struct{}, call func()) {
-	ended := func() bool {
-		select {
-		case <-over:
-			return true
-		default:
-			return false
-		}
-	}
-	for _, step := range s.steps() {
-		time.Sleep(step.at - time.Since(tr.start))
-		synctest.Wait()
-		switch {
-		case step.verb == "call":
-			call()
-		case ended():
-			step.unheard(tr, "the call is over")
-		case step.verb != "hangup" && a.Stream() == nil:
-			step.unheard(tr, "nobody has answered")
-		default:
-			step.do(a, tr)
-		}
-	}
-	patient := time.NewTimer(patience + tie)
-	defer patient.Stop()
-	select {
-	case <-over:
-	case <-patient.C:
-		hangup(a, tr)
-		<-over
-	}
 }
 
 // await waits until the callbacks that are due have been delivered. Those to be
@@ -176,11 +139,11 @@ func await(ctx context.Context, owed runtime.Store) {
 	}
 }
 
-// setup is what the runtime is told of the call.
-func (s *Script) setup(account runtime.Account, base string) runtime.Setup {
-	to, m := s.first(), s.method
-	if args := s.actions[0].args; len(args) == 2 {
-		m = args[0]
+// setup is what the runtime is told of the call that p makes.
+func (s *Script) setup(p *phone, call action, account runtime.Account, base string) runtime.Setup {
+	to, m := call.args[len(call.args)-1], s.method
+	if len(call.args) == 2 {
+		m = call.args[0]
 	}
 	if m == "" {
 		m = http.MethodPost
@@ -188,15 +151,26 @@ func (s *Script) setup(account runtime.Account, base string) runtime.Setup {
 			m = http.MethodGet
 		}
 	}
+	who := s.known(p.letter)
+	from, called := cmp.Or(who.from, s.fromOf(p.letter)), cmp.Or(who.to, s.to)
+	source := p.addr.Addr().String()
 	return runtime.Setup{
-		Account: account, Dialect: s.dialect, Direction: "inbound",
-		From: s.from, To: s.to, FromURI: s.from + "@192.0.2.1", ToURI: s.to + "@192.0.2.9",
-		SIPCallID: "script", SourceIP: "192.0.2.1", Headers: s.headers,
+		SID: p.sid, Account: account, Dialect: s.dialect, Direction: "inbound",
+		From: from, To: called, FromURI: from + "@" + source, ToURI: called + "@192.0.2.9",
+		SIPCallID: p.CallID(), SourceIP: source, Headers: who.headers,
 		First:          runtime.Request{URL: s.url(to, base), Method: m},
 		Fallback:       runtime.Request{URL: s.url(s.fallback, base), Method: m},
 		StatusCallback: runtime.Request{URL: s.url(s.status, base)},
 		StatusEvents:   s.events,
 	}
+}
+
+// fromOf is the number of a caller whom no setting gives one.
+func (s *Script) fromOf(letter string) string {
+	if letter == "A" {
+		return s.from
+	}
+	return fmt.Sprintf("+155501%02d", letter[0]-'A')
 }
 
 // url is ref as the runtime wants it: a path is on the script's server, a URL
@@ -215,36 +189,19 @@ func fileURL(path string) string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
 }
 
-// File is the path of the document a call begins with when that is a file
-// beside the script, and "" otherwise.
+// File is the path of the first document that a call begins with which is a
+// file beside the script, "" when none is.
 func (s *Script) File() string {
-	ref := s.first()
-	if strings.HasPrefix(ref, "/") || strings.Contains(ref, "://") {
-		return ""
+	for _, a := range s.actions {
+		if ref := a.args; a.verb == "call" && !strings.HasPrefix(ref[len(ref)-1], "/") && !strings.Contains(ref[len(ref)-1], "://") {
+			return filepath.Join(s.dir, ref[len(ref)-1])
+		}
 	}
-	return filepath.Join(s.dir, ref)
+	return ""
 }
 
 // first is what the caller calls, as it is written.
 func (s *Script) first() string { return s.actions[0].args[len(s.actions[0].args)-1] }
-
-// numbered makes identifiers that count from one, the same on every run.
-func numbered() func(prefix string) string {
-	n := 0
-	return func(prefix string) string { n++; return fmt.Sprintf("%s%032x", prefix, n) }
-}
-
-// hashed makes identifiers that no other run has.
-func hashed(seed string) func() func(prefix string) string {
-	return func() func(string) string {
-		n := 0
-		return func(prefix string) string {
-			n++
-			sum := sha256.Sum256(fmt.Appendf(nil, "%s %d", seed, n))
-			return prefix + hex.EncodeToString(sum[:16])
-		}
-	}
-}
 
 // voice is the scripted voice: a tone of 200 Hz, 400 ms for each word.
 type voice struct{}

@@ -11,14 +11,35 @@ func TestParseErrors(t *testing.T) {
 	for _, test := range []struct{ name, script, want string }{
 		{"an empty script", "", "x:1: nothing happens in this script; begin with: 0s call /voice"},
 		{"no call first", "1s press 1\n", "x:1: the first thing a caller does is to call, such as: 0s call /voice"},
-		{"two calls", ok + "1s call /voice\n", "x:2: the caller has called already; another call is another script"},
-		{"an unknown thing to do", ok + "1s jump\n", `x:2: a caller cannot "jump"; what it can do: call, press, info, say, tone, silence, hold, resume, listen, wait, hangup`},
+		{"two calls", ok + "1s call /voice\n", "x:2: the caller has called already; another call is another leg, such as: 5s B call /voice"},
+		{"an unknown thing to do", ok + "1s jump\n", `x:2: a leg cannot "jump"; what it can do: call, press, info, say, tone, silence, hold, resume, listen, refer, wait, hangup, ring, early, answer, busy, reject`},
 		{"an unknown setting", "colour red\n" + ok, `x:1: unknown setting "colour"; there are dialect, from, to, method, fallback, status, server, token, show, voice, limit and header`},
 		{"not a time", ok + "3x press 1\n", `x:2: "3x" is not a time; write 200ms, 3s, 1m30s, or +1s for one second after the line above`},
 		{"back in time", ok + "3s press 1\n2s press 2\n", "x:3: 2s comes before the line above it; write the lines in order of time"},
 		{"before the beginning", "-1s call /voice\n", "x:1: -1s comes before the line above it; write the lines in order of time"},
 		{"too late", ok + "+25h hangup\n", "x:2: +25h is too late; a script lasts at most 24h0m0s"},
-		{"another leg", ok + "1s B press 1\n", "x:2: there is no leg B in this call; the caller is A"},
+		{"a caller answers", ok + "1s answer\n", "x:2: A has called, so it cannot answer; that is for legs that are dialled"},
+		{"a leg calls late", ok + "1s B press 1\n2s B call /voice\n", "x:3: B calls only after it did something; a caller's first line is its call"},
+		{"another calls first", "0s B call /voice\n", "x:1: the first thing a caller does is to call, such as: 0s call /voice"},
+		{"a call that is dialled", "A answers\n" + ok, "x:1: A is the caller; what is dialled are the legs B to Z"},
+		{"a caller who answers", "B answers after 3s\n" + ok + "1s B call /voice\n", "x:1: B calls, so it is not dialled; give another leg its settings"},
+		{"a number of one who does not call", ok + "B from +15551234\n", "x:2: B does not call, so it has no from and to; write, say: 5s B call /voice"},
+		{"two ends of a leg", "B answers\nB busy after 3s\n" + ok, "x:1: B ends in more than one way; keep one of answers, busy and rejects"},
+		{"silent and busy", "B silent\nB busy\n" + ok, "x:1: B is silent, so nothing else can come of it"},
+		{"a leg alone", "B\n" + ok, "x:1: B needs something after it; there are is, answers, rings, early, busy, rejects, silent, denied, referred, from, to and header"},
+		{"an unknown setting of a leg", "B sings\n" + ok, `x:1: "B sings" needs a value after it`},
+		{"an unknown setting of a leg with a value", "B sings well\n" + ok, `x:1: unknown setting "sings" of leg B; there are is, answers, rings, early, busy, rejects, silent, denied, referred, from, to and header`},
+		{"not after a time", "B answers after\n" + ok, "x:1: after comes last and takes one word after it, such as: after 3s"},
+		{"after no time", "B answers after x\n" + ok, `x:1: "x" is not a time; write: after 3s`},
+		{"answers what", "B answers well\n" + ok, "x:1: answers takes nothing after it, and may have: after 3s"},
+		{"rejects with what", "B rejects 200\n" + ok, `x:1: "200" is not a status; write 300 to 699`},
+		{"early without a pitch", "B early after 1s\n" + ok, "x:1: early takes one word after it, and may have: after 3s"},
+		{"denied by what", "B denied no\n" + ok, `x:1: "no" is not an error code of five digits; write: B denied 13225`},
+		{"referred and refused", "B referred 405, 200\n" + ok, "x:1: nothing is notified after a REFER that was refused with 405"},
+		{"referred for ever", "B referred 202, 200, 180\n" + ok, "x:1: nothing is notified after 200, which is final"},
+		{"referred to words", "B referred 202 200\n" + ok, `x:1: "202 200" is not one status; write: referred 202, 100, 200 after 2s`},
+		{"refers to nobody", ok + "1s refer bob\n", `x:2: "bob" is not a SIP address; write: refer sip:carol@example.com`},
+		{"holds how", ok + "1s hold softly\n", `x:2: "softly" is not a way to hold; write hold, or hold inactive`},
 		{"nothing after a time", ok + "1s\n", "x:2: nothing after the time; write what the caller does, such as: press 1"},
 		{"a comment on the line", ok + "1s hangup # now\n", "x:2: hangup takes nothing after it (a comment has a line of its own)"},
 		{"not a key", ok + "1s press x\n", `x:2: "x" is not up to 64 of the keys 0-9 A-D * # and the pauses w (0.5s) and W (1s)`},
@@ -32,7 +53,7 @@ func TestParseErrors(t *testing.T) {
 		{"a head that is none", ok + "-- POST /a --\nstatus: 200\n<Response/>\n", `x:2: "<Response/>" is not a header line; an empty line parts the head from the body`},
 		{"a wrong status", ok + "-- POST /a --\nstatus: many\n", `x:2: "many" is not a status; write 200 to 599`},
 		{"two want sections", ok + "-- want --\n-- want --\n", "x:3: there are two want sections; keep one"},
-		{"every slip is told", "from\n1s jump\n", "x:1: \"from\" needs a value after it\nx:2: a caller cannot \"jump\"; what it can do: call, press, info, say, tone, silence, hold, resume, listen, wait, hangup"},
+		{"every slip is told", "from\n1s jump\n", "x:1: \"from\" needs a value after it\nx:2: a leg cannot \"jump\"; what it can do: call, press, info, say, tone, silence, hold, resume, listen, refer, wait, hangup, ring, early, answer, busy, reject"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Parse("x", []byte(test.script))
@@ -53,7 +74,7 @@ func TestParseTimes(t *testing.T) {
 	}
 	var got []string
 	for _, a := range s.actions {
-		got = append(got, strings.Join(append([]string{a.at.String(), a.verb}, a.args...), " "))
+		got = append(got, a.at.String()+" "+a.String())
 	}
 	if got, want := strings.Join(got, "; "), "0s call /voice; 1s press #; 1.5s wait; 2s hangup"; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -110,6 +131,7 @@ func FuzzScript(f *testing.F) {
 	for _, seed := range []string{
 		"", "0s call /voice\n", "# c\ndialect twilio\nlimit 3s\nstatus /s answered\nheader X-A: b\n0s call GET /voice\n+1s press 1w#\n2s say a b\n",
 		"0s call /a\n-- POST /a --\nstatus: 404\ndelay: 3s\nX: y\n\nbody\n-- GET /t --\ntone: 440Hz 2s\n-- want --\n0s POST /a\n",
+		"B is sip:bob@example.com\nB early 440Hz\nB answers after 3s\nC denied\nA referred 202, 100, 200 after 2s\n0s call /a\n1s C call /b\n2s B refer sip:c@d\n",
 		"server http://127.0.0.1:3000\r\n0s call /v\r\n1s tone 300Hz 20ms\r\n1s silence 1s\r\n", "0s call menu.xml\n-- want --",
 	} {
 		f.Add([]byte(seed))

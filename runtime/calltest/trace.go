@@ -14,19 +14,29 @@ import (
 	"github.com/hookswitch/hookswitch/runtime/webhook"
 )
 
-// trace collects what happens in a call. Lines of one time keep the order in
-// which they happened; those of the callback queue, which runs beside the call,
-// come after the call's own.
+// trace collects what happens in the calls of a script. Lines of one time keep
+// the order in which things were made to happen; what one thing led to is
+// grouped by leg, the one whose doing it was first, since legs have goroutines
+// of their own. Lines of the callback queue, which runs beside the calls, come
+// after those.
 type trace struct {
 	script *Script
 	start  time.Time
 	names  *strings.Replacer // takes off what a path or file is relative to
-	mu     sync.Mutex
-	lines  []line
+
+	mu      sync.Mutex
+	lines   []line
+	letters map[string]string // of legs, by SID
+	moments int               // things made to happen
+	actor   string            // whose doing the last of them was: a SID or a letter
+	acted   time.Duration     // when
 }
 
 type line struct {
 	at      time.Duration
+	who     string // SID or letter of the leg; "" is nobody's, another SID a room's
+	moment  int
+	actor   string // whose doing it was; "" when time alone did it
 	beside  bool
 	text    string
 	request string // "POST http://…" without a query, until the rest is known
@@ -34,22 +44,44 @@ type line struct {
 
 func newTrace(s *Script, base string) *trace {
 	return &trace{script: s, start: time.Now(),
-		names: strings.NewReplacer(base+"/", "/", fileURL(s.dir)+"/", "")}
+		letters: map[string]string{},
+		names:   strings.NewReplacer(base+"/", "/", fileURL(s.dir)+"/", "")}
+}
+
+// now is the time since the start.
+func (tr *trace) now() time.Duration { return time.Since(tr.start) }
+
+// name tells which leg the call sid is.
+func (tr *trace) name(sid, letter string) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.letters[sid] = letter
+}
+
+// moment begins something that who, a SID or a letter, makes happen.
+func (tr *trace) moment(who string) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.moments++
+	tr.actor, tr.acted = who, tr.now()
 }
 
 func (tr *trace) add(l line) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	l.at = time.Since(tr.start)
+	l.at, l.moment = tr.now(), tr.moments
+	if l.at == tr.acted {
+		l.actor = tr.actor
+	}
 	tr.lines = append(tr.lines, l)
 }
 
-// note adds a line of the caller's side.
-func (tr *trace) note(text string) { tr.add(line{text: text}) }
+// note adds a line of a leg's side, or of nobody's.
+func (tr *trace) note(letter, text string) { tr.add(line{who: letter, text: text}) }
 
 // saw is the server's observer.
-func (tr *trace) saw(_ string, e runtime.Event) {
-	l := line{text: e.Kind}
+func (tr *trace) saw(sid string, e runtime.Event) {
+	l := line{who: cmp.Or(sid, "a room"), text: e.Kind}
 	switch e.Kind {
 	case "callback":
 		l.beside = true
@@ -86,7 +118,7 @@ func (tr *trace) requested(r webhook.Request) {
 	defer tr.mu.Unlock()
 	for i := len(tr.lines) - 1; i >= 0; i-- {
 		l := &tr.lines[i]
-		if l.request != r.Method+" "+u.String() {
+		if l.request != r.Method+" "+u.String() || l.who != r.Form.Get("CallSid") {
 			continue
 		}
 		l.request = ""
@@ -118,25 +150,45 @@ func (tr *trace) params(form url.Values, which func(name string) bool) string {
 	return b.String()
 }
 
+// leg is the letter of who, "" for what has none.
+func (tr *trace) leg(who string) string {
+	if isLetter(who) {
+		return who
+	}
+	return tr.letters[who]
+}
+
 // String is the trace as a script's want section has it.
 func (tr *trace) String() string {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	lines := slices.Clone(tr.lines)
-	slices.SortStableFunc(lines, func(a, b line) int {
-		switch {
-		case a.at != b.at:
-			return cmp.Compare(a.at, b.at)
-		case a.beside == b.beside:
-			return 0
-		case a.beside:
-			return 1
+	rank := func(l line) string {
+		switch leg := tr.leg(l.who); {
+		case leg == "" && l.who != "":
+			return "a room comes after all legs"
+		case leg == "" || leg == tr.leg(l.actor):
+			return ""
+		default:
+			return leg
 		}
-		return -1
+	}
+	slices.SortStableFunc(lines, func(a, b line) int {
+		beside := 0
+		switch {
+		case a.beside && !b.beside:
+			beside = 1
+		case b.beside && !a.beside:
+			beside = -1
+		}
+		return cmp.Or(cmp.Compare(a.at, b.at), beside, cmp.Compare(a.moment, b.moment), cmp.Compare(rank(a), rank(b)))
 	})
 	var b strings.Builder
 	for _, l := range lines {
 		text := strings.ReplaceAll(strings.TrimSpace(l.text), "\n", "\n       ")
+		if leg := tr.leg(l.who); leg != "" && leg != "A" {
+			text = leg + " " + text
+		}
 		fmt.Fprintf(&b, "%-6s %s\n", l.at.Truncate(time.Millisecond), text)
 	}
 	return b.String()

@@ -22,7 +22,7 @@ const origin = "http://script.test"
 // the rest.
 type server struct {
 	script *Script
-	trace  *trace
+	stage  *stage
 	base   string // scheme and host of paths
 	real   *Outside
 	mu     sync.Mutex
@@ -42,7 +42,7 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 			return answer{status: http.StatusNoContent}.give(r)
 		}
 		missing := "the script has no section -- " + r.Method + " " + r.URL.Path + " --"
-		s.trace.note(missing)
+		s.stage.trace.note("", missing)
 		return answer{status: http.StatusNotFound, body: []byte(missing)}.give(r)
 	}
 	if s.real == nil {
@@ -115,13 +115,24 @@ func connected(r *http.Request) {
 	}
 }
 
-// watched is a runtime.Web that tells the trace what is asked.
-type watched struct {
+// staged is a runtime.Web that tells the trace what is asked, and lets one call
+// ask at a time.
+type staged struct {
 	runtime.Web
-	trace *trace
+	stage *stage
 }
 
-func (w watched) Do(ctx context.Context, r webhook.Request) (*webhook.Response, error) {
-	w.trace.requested(r)
+func (w staged) Do(ctx context.Context, r webhook.Request) (*webhook.Response, error) {
+	w.stage.trace.requested(r)
+	if err := w.stage.enter(ctx, r.Form.Get("CallSid")); err != nil {
+		return nil, err
+	}
 	return w.Web.Do(ctx, r)
+}
+
+func (w staged) Media(ctx context.Context, url string) (*webhook.Response, error) {
+	if err := w.stage.enter(ctx, ""); err != nil {
+		return nil, err
+	}
+	return w.Web.Media(ctx, url)
 }

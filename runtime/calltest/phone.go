@@ -3,6 +3,7 @@ package calltest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -21,57 +22,130 @@ const (
 	eventKeys = "0123456789*#ABCD" // by their codes (RFC 4733 §3.2)
 )
 
-// phone is the caller's telephone and, as a runtime.Leg, the line to it. What
-// it sends and hears are RTP packets that go through memory.
+// phone is a telephone of a script and, as a runtime.Incoming or a
+// runtime.Outgoing, the line to it. What it sends and hears are RTP packets that
+// go through memory.
 type phone struct {
-	pacer  *media.Pacer
-	trace  *trace
-	stream *media.Stream // nil until answered
+	stage  *stage
+	letter string
+	sid    string // of its call
 	addr   netip.AddrPort
+	since  time.Time
+	done   chan struct{}
+
+	progress chan int       // of one that is dialled, nil of a caller
+	asked    sync.WaitGroup // goroutines of refer
 
 	mu       sync.Mutex
+	stream   *media.Stream // nil until there is sound
+	answered bool
+	told     []int // statuses
+	decide   func(uri string, notify func(status int)) bool
 	heard    pcm.Frame // the last of it, heardFor long
 	last     time.Time // when it came
-	done     chan struct{}
 	err      error
 	sequence uint16
-	since    time.Time
 }
 
 // heardFor is how much of what it hears a phone remembers.
 const heardFor = 100 * time.Millisecond
 
-func newPhone(p *media.Pacer, tr *trace) *phone {
-	return &phone{pacer: p, trace: tr, addr: netip.MustParseAddrPort("192.0.2.1:4000"),
+func newPhone(st *stage, letter string) *phone {
+	return &phone{stage: st, letter: letter, addr: netip.AddrPortFrom(netip.MustParseAddr(addrOf(letter)), 4000),
 		done: make(chan struct{}), since: time.Now()}
 }
 
+// addrOf is where the phone of a leg is (RFC 5737); our side is at 192.0.2.9.
+func addrOf(letter string) string {
+	if letter == "A" {
+		return "192.0.2.1"
+	}
+	return fmt.Sprintf("192.0.2.%d", 100+letter[0]-'A')
+}
+
 var (
-	errHungUp = errors.New("the caller hung up")
-	errEnded  = errors.New("the call was ended from this side")
+	errHungUp   = errors.New("the other side hung up")
+	errEnded    = errors.New("the call was ended from this side")
+	errCanceled = errors.New("the call was given up before it was answered")
 )
+
+// note adds a line of this side to the trace.
+func (p *phone) note(text string) { p.stage.trace.note(p.letter, text) }
 
 func (p *phone) Ring(context.Context) error { return nil }
 
-func (p *phone) Answer(ctx context.Context) error {
+// Early gives the caller sound before the answer (runtime.Incoming).
+func (p *phone) Early(ctx context.Context) error { return p.speaks(ctx, false) }
+
+// Answer takes the call (runtime.Incoming).
+func (p *phone) Answer(ctx context.Context) error { return p.speaks(ctx, true) }
+
+// speaks is the call from when there is sound.
+func (p *phone) speaks(ctx context.Context, answered bool) error {
 	p.mu.Lock()
-	if p.err != nil || p.stream != nil {
+	if p.err != nil {
 		defer p.mu.Unlock()
 		return p.err
 	}
-	stream := media.NewStream(p.pacer, (*memory)(p), p.config(true))
+	p.answered = p.answered || answered
+	if p.stream != nil {
+		p.mu.Unlock()
+		return context.Cause(ctx)
+	}
+	stream := media.NewStream(p.stage.pacer, (*memory)(p), p.config(true, true))
 	p.stream = stream
 	p.mu.Unlock()
 	stream.Start() // sends at once, which takes the lock
 	return context.Cause(ctx)
 }
 
-func (p *phone) config(send bool) media.Config {
-	return media.Config{Codec: "PCMU", EventType: eventType, Remote: p.addr, Signalling: p.addr.Addr(), Send: send, Receive: true}
+// config is what the two sides agree on; send and receive are our directions.
+func (p *phone) config(send, receive bool) media.Config {
+	return media.Config{Codec: "PCMU", EventType: eventType, Remote: p.addr, Signalling: p.addr.Addr(), Send: send, Receive: receive}
 }
 
+// unable is why this phone cannot do what verb says, "" when it can.
+func (p *phone) unable(verb string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, outcome := outcomes[verb]
+	switch {
+	case outcome && p.answered:
+		return p.letter + " has answered"
+	case outcome:
+		return ""
+	case p.progress == nil && verb == "hangup", p.stream != nil && verb != "hangup" && verb != "refer", p.answered:
+		return ""
+	case p.progress != nil:
+		return p.letter + " has not answered"
+	}
+	return "nobody has answered"
+}
+
+// hangup is this phone's end of the call.
+func (p *phone) hangup() {
+	if p.letter == "A" {
+		p.note("caller hangs up")
+	} else {
+		p.note("hangs up")
+	}
+	p.end(errHungUp)
+}
+
+// Reject refuses the call (runtime.Incoming).
 func (p *phone) Reject(context.Context, int, string) error { p.end(errEnded); return nil }
-func (p *phone) Hangup(context.Context) error              { p.end(errEnded); return nil }
+
+// Hangup ends the call; one that was dialled and not answered is canceled
+// (runtime.Leg).
+func (p *phone) Hangup(context.Context) error {
+	if p.progress != nil && p.final(487) {
+		p.note("canceled")
+		p.end(errCanceled)
+		return nil
+	}
+	p.end(errEnded)
+	return nil
+}
 
 // end is the end of the call, from whichever side. The stream goes on until
 // close, so that a verb which is cut short by the end sees just that.
@@ -81,12 +155,14 @@ func (p *phone) end(why error) {
 	if p.err == nil {
 		p.err = why
 		close(p.done)
+		p.stage.news()
 	}
 }
 
 // close frees the sound of a call that is over.
 func (p *phone) close() {
 	p.end(errEnded)
+	p.asked.Wait()
 	if s := p.Stream(); s != nil {
 		s.Close()
 	}
@@ -96,7 +172,15 @@ func (p *phone) Stream() *media.Stream { p.mu.Lock(); defer p.mu.Unlock(); retur
 func (p *phone) Done() <-chan struct{} { return p.done }
 func (p *phone) Err() error            { p.mu.Lock(); defer p.mu.Unlock(); return p.err }
 
-// send delivers one packet of the caller. payload is of a payload type; at is
+// CallID is the dialog's, the same on every run.
+func (p *phone) CallID() string {
+	if p.letter == "A" {
+		return "script"
+	}
+	return "script-" + p.letter
+}
+
+// send delivers one packet of this side. payload is of a payload type; at is
 // its RTP time.
 func (p *phone) send(payloadType uint8, marker bool, at uint32, payload []byte) {
 	stream := p.Stream()
@@ -112,7 +196,7 @@ func (p *phone) send(payloadType uint8, marker bool, at uint32, payload []byte) 
 	}
 }
 
-// now is the RTP time at which the caller speaks now.
+// now is the RTP time at which this side speaks now.
 func (p *phone) now() uint32 { return uint32(time.Since(p.since) * rate / time.Second) }
 
 // key sends the packet of a key that has been down for held (RFC 4733 §2.5).
@@ -145,7 +229,7 @@ func (m *memory) Send(b []byte) error {
 	}
 	if h.PayloadType == eventType {
 		if code := int(b[n]); h.Marker && code < len(eventKeys) { // a key begins
-			m.trace.note("hears key " + eventKeys[code:code+1])
+			(*phone)(m).note("hears key " + eventKeys[code:code+1])
 		}
 		return nil
 	}
