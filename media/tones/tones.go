@@ -1,4 +1,5 @@
-// Package tones has the tones of telephone networks: ringback by country.
+// Package tones has what a telephone exchange plays by itself: ringback by
+// country, music on hold, beeps.
 package tones
 
 import (
