@@ -27,7 +27,7 @@ type dialog struct {
 	callID        string
 	local, remote party
 	seq           uint32      // CSeq of our last request
-	remoteSeq     uint32      // and of theirs
+	remoteSeq     int64       // and of theirs; -1 before the first
 	target        sipgo.Uri   // their Contact
 	routes        []sipgo.Uri // where our requests go through, next hop first
 	path          path        // where the dialog began
@@ -44,7 +44,7 @@ func (s *Server) newDialog(r *request) dialog {
 		callID:    r.callID,
 		local:     party{r.raw.get("To") + ";tag=" + tag, tag},
 		remote:    party{r.raw.get("From"), r.fromTag},
-		remoteSeq: r.seq,
+		remoteSeq: int64(r.seq),
 		target:    r.Contact().Address,
 		path:      r.path,
 		peers:     []netip.Addr{r.path.remote.Addr()},
@@ -56,14 +56,18 @@ func (s *Server) newDialog(r *request) dialog {
 		}
 	}
 	d.path.to = d.path.remote
-	// The other side's requests may come straight from it or through any proxy
-	// that wanted to stay on the way.
+	d.addPeers()
+	return d
+}
+
+// addPeers adds those that the other side's requests may come from: straight from
+// it, or through any proxy that wanted to stay on the way.
+func (d *dialog) addPeers() {
 	for _, u := range append(d.routes[:len(d.routes):len(d.routes)], d.target) {
-		if ip, ok := literal(u.Host); ok && !slices.Contains(d.peers, ip) {
+		if ip, ok := literal(u.Host); ok && len(d.peers) < 16 && !slices.Contains(d.peers, ip) {
 			d.peers = append(d.peers, ip)
 		}
 	}
-	return d
 }
 
 // isPeer tells whether requests of the dialog may come from ip.
@@ -111,12 +115,16 @@ func (d *dialog) contact() field {
 
 // newRequest makes our next request within the dialog (RFC 3261 §12.2.1.1).
 func (d *dialog) newRequest(method sipgo.RequestMethod, userAgent string) *sipgo.Request {
+	d.seq++
+	return d.request(method, d.seq, userAgent)
+}
+
+func (d *dialog) request(method sipgo.RequestMethod, seq uint32, userAgent string) *sipgo.Request {
 	target, routes := d.target, d.routes
 	if len(routes) > 0 && !routes[0].UriParams.Has("lr") {
 		// A strict router wants to be the target.
 		target, routes = routes[0], append(slices.Clone(routes[1:]), d.target)
 	}
-	d.seq++
 	req := sipgo.NewRequest(method, target)
 	via := &sipgo.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: d.path.transport(),
 		Host: d.host.String(), Port: int(d.path.local.Port())}
@@ -130,7 +138,7 @@ func (d *dialog) newRequest(method sipgo.RequestMethod, userAgent string) *sipgo
 	req.AppendHeader(sipgo.NewHeader("From", d.local.value))
 	req.AppendHeader(sipgo.NewHeader("To", d.remote.value))
 	req.AppendHeader(sipgo.NewHeader("Call-ID", d.callID))
-	req.AppendHeader(&sipgo.CSeqHeader{SeqNo: d.seq, MethodName: method})
+	req.AppendHeader(&sipgo.CSeqHeader{SeqNo: seq, MethodName: method})
 	if userAgent != "" {
 		req.AppendHeader(sipgo.NewHeader("User-Agent", userAgent))
 	}
@@ -170,30 +178,21 @@ func (l *Leg) bye(cause error) {
 		l.mu.Unlock()
 		return
 	}
-	req, p, to := l.newRequest(sipgo.BYE, l.server.cfg.UserAgent), l.path, l.server.next(&l.dialog)
+	d := l.dialog // nothing of ours follows a BYE
 	l.end(cause)
 	l.mu.Unlock()
+	l.sendBye(&d)
+}
 
-	p.to = to
-	o, err := l.server.send(req, p)
-	if err != nil && p.line != nil {
-		// The line is gone; a peer can be called back.
-		<-o.done
-		ctx, cancel := context.WithTimeout(context.Background(), byeTime)
-		defer cancel()
-		if p.line, err = l.server.dial(ctx, to); err != nil {
-			return
-		}
-		o, _ = l.server.send(req, p)
-	}
-	giveUp := time.NewTimer(byeTime)
-	defer giveUp.Stop()
-	select {
-	case <-o.done:
-	case <-giveUp.C:
-		o.Terminate()
-		<-o.done
-	}
+// sendBye says BYE in d, which nobody else sends in any more.
+func (l *Leg) sendBye(d *dialog) {
+	ctx, cancel := context.WithTimeout(l.server.ctx, byeTime)
+	defer cancel()
+	l.ask(ctx, func() (*sipgo.Request, path) {
+		p := d.path
+		p.to = l.server.next(d)
+		return d.newRequest(sipgo.BYE, l.server.cfg.UserAgent), p
+	})
 }
 
 // answerTo makes an answer to a request of the dialog.
@@ -220,11 +219,11 @@ func (l *Leg) request(r *request) {
 			say(481, "No such call")
 		}
 		return
-	case r.seq <= l.remoteSeq:
+	case int64(r.seq) <= l.remoteSeq:
 		say(500, fmt.Sprintf("CSeq %d is not above %d", r.seq, l.remoteSeq)) // RFC 3261 §12.2.2
 		return
 	}
-	l.remoteSeq = r.seq
+	l.remoteSeq = int64(r.seq)
 	if n := r.path.line; n != nil && l.path.line != nil && n != l.path.line {
 		// The other side has had to open a new line; our requests take it too.
 		n.legs.Add(1)
@@ -234,12 +233,16 @@ func (l *Leg) request(r *request) {
 	switch r.Method {
 	case "BYE":
 		say(200, "OK")
-		if !l.answered {
-			l.tx.respond(l.answerTo(l.first, 487, "Request Terminated"))
+		switch {
+		case l.answered:
+			l.end(ErrBye)
+		case l.in != nil:
+			l.in.tx.respond(l.answerTo(l.in.first, 487, "Request Terminated"))
 			l.end(ErrCanceled)
-			return
+		default:
+			l.out.attempt.abandon(&l.server.calling)
+			l.end(ErrBye)
 		}
-		l.end(ErrBye)
 	case "INVITE":
 		l.reinvited(r, t)
 	case "UPDATE":

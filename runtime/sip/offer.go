@@ -49,22 +49,22 @@ func (l *Leg) accept() error {
 		return err
 	}
 	l.wire, l.port = wire, port
-	if l.offer == nil {
+	if l.in.offer == nil {
 		l.described = sdp.Offer(l.description())
 	} else {
-		if l.described, l.agreed, err = sdp.Answer(l.offer, l.description()); err != nil {
+		if l.described, l.agreed, err = sdp.Answer(l.in.offer, l.description()); err != nil {
 			return err // cannot be: the INVITE was tried
 		}
 	}
 	l.answered = true
-	l.acceptWith(l.first, l.tx, l.offer == nil)
+	l.acceptWith(l.in.first, l.in.tx, l.in.offer == nil)
 	return nil
 }
 
 // description is our side of the next offer or answer.
 func (l *Leg) description() sdp.Local {
 	return sdp.Local{Addr: l.host, Port: l.port, SessionID: l.session, Version: l.session,
-		Codecs: l.server.cfg.Codecs, Last: l.described}
+		Codecs: l.codecs(), Last: l.described}
 }
 
 // acceptWith sends a 200 with our description and awaits the ACK. l.mu is held.
@@ -114,22 +114,28 @@ func (l *Leg) ack(r *request) {
 	}
 }
 
-// confirmed marks the first ACK. Sound begins here and not at the 200: an INVITE
-// is easily sent in a peer's name, and would have us send half a minute of RTP to
-// whatever address its offer gives. The ACK has our tag, so its sender has seen
-// the 200.
+// confirmed marks the first ACK. On a leg that has come in, sound begins here and
+// not at the 200: an INVITE is easily sent in a peer's name, and would have us
+// send half a minute of RTP to whatever address its offer gives. The ACK has our
+// tag, so its sender has seen the 200.
 func (l *Leg) confirmed() {
-	if l.confirm {
+	if isClosed(l.acked) {
 		return
 	}
-	l.confirm = true
-	l.stream = media.NewStream(l.server.cfg.Pacer, l.wire, l.mediaConfig())
-	l.stream.Start()
+	l.sound()
 	if l.server.cfg.MediaTimeout > 0 {
 		l.since = time.Now()
 		l.silence = time.AfterFunc(l.server.cfg.MediaTimeout, l.watch)
 	}
 	close(l.acked)
+}
+
+// sound makes the stream, as agreed.
+func (l *Leg) sound() {
+	if l.stream == nil {
+		l.stream = media.NewStream(l.server.cfg.Pacer, l.wire, l.mediaConfig())
+		l.stream.Start()
+	}
 }
 
 // answeredIn reads the answer to our offer from an ACK.
@@ -246,4 +252,11 @@ func (l *Leg) refresh(r *request) {
 	if ip, ok := literal(l.target.Host); ok && len(l.peers) < 16 && !slices.Contains(l.peers, ip) {
 		l.peers = append(l.peers, ip)
 	}
+}
+
+func (l *Leg) codecs() []string {
+	if l.out != nil {
+		return l.out.codecs
+	}
+	return l.server.cfg.Codecs
 }

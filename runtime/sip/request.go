@@ -55,7 +55,7 @@ func (s *Server) receive(m *message, f *fault, p path) {
 		if f == nil {
 			if msg, err := parser.ParseSIP(m.bytes()); err == nil {
 				if res, ok := msg.(*sipgo.Response); ok {
-					s.response(res)
+					s.response(m, res)
 				}
 			}
 		}

@@ -26,6 +26,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	sipgo "github.com/emiago/sipgo/sip"
+
 	"github.com/hookswitch/hookswitch/media"
 )
 
@@ -84,18 +86,22 @@ type Server struct {
 
 	mu           sync.Mutex
 	transactions map[string]*transaction
-	requests     map[string]*outgoing // ours, by branch
+	requests     map[string]*sipgo.ClientTx // ours but INVITEs, by requestKey
+	attempts     map[string]*attempt        // our INVITEs
 	merged       map[string]*transaction
 	dialogs      map[dialogID]*Leg
 	legs         map[*Leg]struct{}
+	incoming     int // of legs, those that have come in
 	lines        map[*line]struct{}
 	linesOf      map[netip.Addr]int
 	shut         bool // no more lines
 
 	sockets   []socket
 	listeners []net.Listener
-	reading   sync.WaitGroup // read loops
-	calling   sync.WaitGroup // legs, and what they wait for
+	reading   sync.WaitGroup  // read loops
+	calling   sync.WaitGroup  // legs, and what they wait for
+	ctx       context.Context // until all legs are hung up
+	stop      context.CancelFunc
 	closing   sync.Once
 }
 
@@ -151,13 +157,15 @@ func newServer(cfg Config, openWire func() (media.Wire, int, error)) (*Server, e
 		seed:         maphash.MakeSeed(),
 		starts:       bucket{rate: float64(cfg.MaxCPS)},
 		transactions: make(map[string]*transaction),
-		requests:     make(map[string]*outgoing),
+		requests:     make(map[string]*sipgo.ClientTx),
+		attempts:     make(map[string]*attempt),
 		merged:       make(map[string]*transaction),
 		dialogs:      make(map[dialogID]*Leg),
 		legs:         make(map[*Leg]struct{}),
 		lines:        make(map[*line]struct{}),
 		linesOf:      make(map[netip.Addr]int),
 	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
 	for i := range s.messages {
 		s.messages[i].rate = maxMessages
 	}
@@ -245,6 +253,7 @@ func (s *Server) hangup() {
 		hanging.Go(func() { l.Hangup(context.Background()) })
 	}
 	hanging.Wait()
+	s.stop() // what is still asked gets no answer any more
 	s.calling.Wait()
 }
 

@@ -1,6 +1,8 @@
 package sip
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -114,58 +116,68 @@ func (r *request) mergeKey() string {
 	return strings.Join([]string{r.callID, r.fromTag, r.raw.get("CSeq")}, "\n")
 }
 
-// outgoing is a request of ours that waits for its answer.
-type outgoing struct {
-	*sipgo.ClientTx
-	done chan struct{} // closed at a final answer, a timeout, or when the path is gone
+// send sends a request other than INVITE and ACK, and repeats it until there is
+// a final answer, which it returns, or the time for it is over or ctx is done. A
+// line that is gone is dialled anew.
+func (s *Server) send(ctx context.Context, req *sipgo.Request, p path) (*sipgo.Response, error) {
+	res, err := s.sendOver(ctx, req, p)
+	if err == nil || ctx.Err() != nil || p.line == nil {
+		return res, err
+	}
+	if p.line, err = s.dial(ctx, p.to); err != nil {
+		return nil, err
+	}
+	return s.sendOver(ctx, req, p)
 }
 
-// send sends a request other than INVITE and ACK, and repeats it until it is
-// answered, timed out or terminated. It must be called by a leg's goroutine.
-func (s *Server) send(req *sipgo.Request, p path) (*outgoing, error) {
-	branch := req.Via().Params.GetOr("branch", "")
-	o := &outgoing{ClientTx: sipgo.NewClientTx(branch, req, p, quiet), done: make(chan struct{})}
+func (s *Server) sendOver(ctx context.Context, req *sipgo.Request, p path) (*sipgo.Response, error) {
+	key := requestKey(req.Via().Params.GetOr("branch", ""), string(req.Method))
+	tx := sipgo.NewClientTx(key, req, p, quiet)
 	s.mu.Lock()
-	s.requests[branch] = o
+	s.requests[key] = tx
 	s.mu.Unlock()
-	err := o.Init()
-	s.calling.Go(func() {
-		defer close(o.done)
-		defer func() {
-			s.mu.Lock()
-			delete(s.requests, branch)
-			s.mu.Unlock()
-		}()
-		defer o.Terminate()
-		if err != nil {
-			return
-		}
-		for {
-			select {
-			case res := <-o.Responses():
-				if res.StatusCode >= 200 {
-					return
-				}
-			case <-o.Done():
-				return
+	defer func() {
+		s.mu.Lock()
+		delete(s.requests, key)
+		s.mu.Unlock()
+	}()
+	defer tx.Terminate()
+	if err := tx.Init(); err != nil {
+		return nil, err
+	}
+	for {
+		select {
+		case res := <-tx.Responses():
+			if res.StatusCode >= 200 {
+				return res, nil
 			}
+		case <-tx.Done():
+			return nil, fmt.Errorf("no answer to %s", req.Method)
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
 		}
-	})
-	return o, err
+	}
 }
 
-// response hands an answer to the request of ours that it is for.
-func (s *Server) response(res *sipgo.Response) {
-	via := res.Via()
-	if via == nil {
+// requestKey is what an answer has in common with its request (RFC 3261 §17.1.3).
+func requestKey(branch, method string) string { return branch + "\n" + method }
+
+// response hands an answer to the request of ours that it is for. One to an
+// INVITE is taken at once: the order of answers and requests matters there.
+func (s *Server) response(m *message, res *sipgo.Response) {
+	via, seq := res.Via(), res.CSeq()
+	if via == nil || seq == nil {
 		return
 	}
+	key := requestKey(via.Params.GetOr("branch", ""), string(seq.MethodName))
 	s.mu.Lock()
-	o := s.requests[via.Params.GetOr("branch", "")]
+	a, tx := s.attempts[key], s.requests[key]
 	s.mu.Unlock()
-	if o == nil {
-		return // late, or of nothing we sent
+	switch {
+	case a != nil:
+		a.receive(m, res)
+	case tx != nil:
+		// sipgo waits here until the answer is taken; the read loop must not.
+		s.reading.Go(func() { tx.Receive(res) })
 	}
-	// sipgo waits here until the answer is taken; the read loop must not.
-	s.reading.Go(func() { o.Receive(res) })
 }
