@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		saveUntilKilled(path)
 		return
 	}
+	if path := os.Getenv(recordingIn); path != "" {
+		recordUntilKilled(path)
+		return
+	}
 	os.Exit(m.Run())
 }
 
