@@ -59,8 +59,9 @@ func openCalls(n, lo, hi int) (*calls, error) {
 	return c, nil
 }
 
-// begin starts the streams, one after another over 20 ms, each to its port.
-func (c *calls) begin(ports []int) {
+// begin starts the streams, one after another over 20 ms, each to its port. They
+// play, or are bridged in twos, the second of which speaks codec.
+func (c *calls) begin(ports []int, bridged bool, codec string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	music := pcm.Tone(8000, 8*time.Second, 0.5, 440)
@@ -68,7 +69,14 @@ func (c *calls) begin(ports []int) {
 		cfg := agreed()
 		cfg.Remote = netip.AddrPortFrom(localhost, uint16(ports[i]))
 		cfg.RemoteRTCP = netip.AddrPortFrom(localhost, uint16(ports[i]+1))
+		if bridged && i%2 == 1 {
+			cfg.Codec = codec // by the same payload type: nobody hears it
+		}
 		s := NewStream(c.pacer, u, cfg)
+		if bridged {
+			c.bridge(s)
+			continue
+		}
 		s.Tap(func(pcm.Frame) {})
 		s.Keys(ctx)
 		s.Start()
@@ -79,6 +87,15 @@ func (c *calls) begin(ports []int) {
 		})
 		time.Sleep(20 * time.Millisecond / time.Duration(len(c.wires)))
 	}
+}
+
+func (c *calls) bridge(s *Stream) {
+	s.Start()
+	c.streams = append(c.streams, s)
+	if n := len(c.streams); n%2 == 0 {
+		Relay(c.streams[n-2], s, Music{})
+	}
+	time.Sleep(20 * time.Millisecond / time.Duration(len(c.wires)))
 }
 
 func (c *calls) end() {
@@ -126,7 +143,7 @@ func farEnd(n int) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	c.begin(ports)
+	c.begin(ports, false, "")
 	in.ReadString('\n') // until the parent closes it
 	c.end()
 }
@@ -135,11 +152,20 @@ func farEnd(n int) {
 // as many packets coming in, over loopback. One op is one second.
 func BenchmarkCalls(b *testing.B) {
 	for _, n := range []int{200, 800} {
-		b.Run(strconv.Itoa(n), func(b *testing.B) { benchmarkCalls(b, n) })
+		b.Run(strconv.Itoa(n), func(b *testing.B) { benchmarkCalls(b, n, false, "") })
 	}
 }
 
-func benchmarkCalls(b *testing.B, n int) {
+// BenchmarkBridges measures the same of a bridged call, which is two streams.
+func BenchmarkBridges(b *testing.B) {
+	for _, codec := range []string{"PCMU", "PCMA"} {
+		for _, n := range []int{100, 400} {
+			b.Run(fmt.Sprintf("PCMU to %s/%d", codec, n), func(b *testing.B) { benchmarkCalls(b, 2*n, true, codec) })
+		}
+	}
+}
+
+func benchmarkCalls(b *testing.B, n int, bridged bool, codec string) {
 	far := exec.Command(os.Args[0])
 	far.Env = append(os.Environ(), loadEnv+"="+strconv.Itoa(n))
 	far.Stderr = os.Stderr
@@ -156,7 +182,10 @@ func benchmarkCalls(b *testing.B, n int) {
 	}
 	defer far.Wait()
 	defer in.Close()
-	memory := resident()
+	memory, units := resident(), n
+	if bridged {
+		units = n / 2
+	}
 	c, err := openCalls(n, 20000, 30000)
 	if err != nil {
 		b.Fatal(err)
@@ -166,7 +195,7 @@ func benchmarkCalls(b *testing.B, n int) {
 		b.Fatal(err)
 	}
 	fmt.Fprintln(in, c.ports())
-	c.begin(ports)
+	c.begin(ports, bridged, codec)
 	defer c.end()
 	time.Sleep(time.Second)
 
@@ -177,9 +206,9 @@ func benchmarkCalls(b *testing.B, n int) {
 	b.StopTimer()
 	cpu, took := processorTime()-cpu, time.Since(begun)
 	st := c.pacer.Stats()
-	b.ReportMetric(cpu.Seconds()*1000/took.Seconds()/float64(n), "cpu-ms/call-s")
+	b.ReportMetric(cpu.Seconds()*1000/took.Seconds()/float64(units), "cpu-ms/call-s")
 	b.ReportMetric(100*float64(st.Late+st.Skipped-before.Late-before.Skipped)/float64(st.Frames+st.Skipped-before.Frames-before.Skipped), "%late")
-	b.ReportMetric(float64(resident()-memory)/1024/float64(n), "KB/call")
+	b.ReportMetric(float64(resident()-memory)/1024/float64(units), "KB/call")
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(st.Worst)/1e6, "worst-ms")
 	var received, lost uint64
