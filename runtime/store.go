@@ -15,6 +15,10 @@ type Store interface {
 	// with the state change that caused it, before that change is visible.
 	Save(ctx context.Context, call CallRecord, events []Event, callbacks []Callback) error
 
+	// Owe adds callbacks to the queue of something that is no call, such as a
+	// conference, in one durable commit.
+	Owe(ctx context.Context, account, sid string, callbacks []Callback) error
+
 	// Call returns one record; ErrNoCall when the account has none of that SID.
 	Call(ctx context.Context, account, sid string) (CallRecord, error)
 
@@ -42,8 +46,8 @@ type Store interface {
 	UnfinishedRecordings(ctx context.Context) ([]RecordingRecord, error)
 
 	// Due returns, oldest first and at most limit, the first undelivered
-	// callback of each call whose time has come: those behind it wait, so that
-	// a call's callbacks are delivered in order. It leaves out those to the
+	// callback of each call, or conference, whose time has come: those behind
+	// it wait, so that a call's callbacks are delivered in order. It leaves out those to the
 	// origins of except, such as https://example.com:8443.
 	Due(ctx context.Context, now time.Time, limit int, except []string) ([]Callback, error)
 
