@@ -203,6 +203,9 @@ func (s *Stream) Rate() int {
 	return s.codec.rate
 }
 
+// Pacer is what serves the stream.
+func (s *Stream) Pacer() *Pacer { return s.pacer }
+
 // Codec is the name of the codec, as in Config.
 func (s *Stream) Codec() string {
 	s.mu.Lock()
