@@ -29,6 +29,7 @@ type Dialed struct {
 
 	Recording *Recorded // nil when nothing was recorded
 	Queue     *Dequeued // of a <Queue>
+	HangUp    bool      // the call is to end
 	Referred  string    // where the called side wants the call to go: ask ReferURL
 }
 
@@ -58,10 +59,11 @@ func (d dial) Run(ctx context.Context, call Call) (Next, error) {
 	if done.Referred != "" {
 		return Next{Fetch: &Fetch{URL: d.ReferURL, Method: d.ReferMethod, Form: url.Values{"ReferTransferTarget": {done.Referred}}}}, err
 	}
-	if d.Action == "" {
-		return Next{}, err
+	next := Next{End: done.HangUp}
+	if d.Action != "" {
+		next.Fetch = &Fetch{URL: d.Action, Method: d.Method, Form: d.form(done, call.Dialect())}
 	}
-	return Next{Fetch: &Fetch{URL: d.Action, Method: d.Method, Form: d.form(done, call.Dialect())}}, err
+	return next, err
 }
 
 // calls reports whether a noun is somebody to be called.
@@ -73,7 +75,7 @@ func calls(n texml.Node) bool {
 	return true
 }
 
-// form is what the action is told (callbacks.md "Dial").
+// form is what the action is told, in the words of its platform.
 func (d dial) form(done Dialed, dialect texml.Dialect) url.Values {
 	f := url.Values{"DialCallStatus": {done.Status}}
 	set := func(name, value string) {
