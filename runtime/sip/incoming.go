@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +40,8 @@ type incoming struct {
 	offer  *sdp.Session // theirs of the INVITE; nil when it had none
 
 	// Guarded by Leg.mu.
-	rang bool
+	rang  bool
+	again *time.Timer // says the provisional answer again
 }
 
 // invited takes a new INVITE: it is owed a call unless a limit, a copy of it,
@@ -148,20 +148,6 @@ func (l *Leg) Invite() *Invite {
 	return &l.in.invite
 }
 
-// Ring says 180, once and only before the answer.
-func (l *Leg) Ring(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := l.Err(); err != nil {
-		return err
-	}
-	if l.in == nil || l.in.rang || l.answered {
-		return nil
-	}
-	l.in.rang = true
-	return l.in.tx.respond(l.answerTo(l.in.first, 180, "Ringing", l.contact()))
-}
-
 // Answer takes the call. It returns when the caller has confirmed it, which
 // ends with the leg after 32 s (RFC 3261 §13.3.1.4), or when ctx is done; the
 // call is then still being answered and may be hung up.
@@ -251,21 +237,3 @@ func address(display string, u *sipgo.Uri) Address {
 	}
 	return a
 }
-
-// phrase is the usual reason phrase (RFC 3261 §21) of what a call is refused
-// with.
-func phrase(status int) string {
-	i := slices.IndexFunc(phrases, func(p statusPhrase) bool { return p.status == status })
-	if i < 0 {
-		return "Refused"
-	}
-	return phrases[i].text
-}
-
-type statusPhrase struct {
-	status int
-	text   string
-}
-
-var phrases = []statusPhrase{{403, "Forbidden"}, {404, "Not Found"}, {408, "Request Timeout"}, {480, "Temporarily Unavailable"},
-	{486, "Busy Here"}, {488, "Not Acceptable Here"}, {500, "Server Internal Error"}, {503, "Service Unavailable"}, {600, "Busy Everywhere"}, {603, "Decline"}}

@@ -151,6 +151,9 @@ func (l *Leg) end(cause error) {
 	if l.silence != nil {
 		l.silence.Stop()
 	}
+	if l.in != nil && l.in.again != nil {
+		l.in.again.Stop()
+	}
 	switch {
 	case l.stream != nil:
 		l.server.calling.Go(l.stream.Close) // may wait for the pacer; l.mu must not

@@ -42,8 +42,22 @@ func unacceptable(err error) *fault {
 	return &fault{status: 488, text: text, extra: []field{{"Warning", `305 hookswitch "` + text + `"`}}}
 }
 
-// accept answers the INVITE: it opens a port, and says 200. l.mu is held.
+// accept answers the INVITE with 200. l.mu is held.
 func (l *Leg) accept() error {
+	if err := l.describe(); err != nil {
+		return err
+	}
+	l.answered = true
+	l.acceptWith(l.in.first, l.in.tx, l.in.offer == nil)
+	return nil
+}
+
+// describe opens the port of a call that has come in and makes our description of
+// it, unless Early has done so. l.mu is held.
+func (l *Leg) describe() error {
+	if l.described != nil {
+		return nil
+	}
 	wire, port, err := l.server.openWire()
 	if err != nil {
 		return err
@@ -51,14 +65,10 @@ func (l *Leg) accept() error {
 	l.wire, l.port = wire, port
 	if l.in.offer == nil {
 		l.described = sdp.Offer(l.description())
-	} else {
-		if l.described, l.agreed, err = sdp.Answer(l.in.offer, l.description()); err != nil {
-			return err // cannot be: the INVITE was tried
-		}
+		return nil
 	}
-	l.answered = true
-	l.acceptWith(l.in.first, l.in.tx, l.in.offer == nil)
-	return nil
+	l.described, l.agreed, err = sdp.Answer(l.in.offer, l.description())
+	return err // cannot be: the INVITE was tried
 }
 
 // description is our side of the next offer or answer.
