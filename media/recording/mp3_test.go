@@ -92,6 +92,34 @@ func TestMP3(t *testing.T) {
 	}
 }
 
+func TestWhatEncodersAreAskedFor(t *testing.T) {
+	mono, dual := recorded(t, 8000, 1), recorded(t, 48000, 2)
+	for _, c := range []struct{ name, encoder, from, want string }{
+		{"a low rate is raised", "lame", mono, "--silent --cbr -b 64 -m m --resample 16 FROM TO"},
+		{"two channels are coded apart", "lame", dual, "--silent --cbr -b 128 -m s --resample 48 FROM TO"},
+		{"ffmpeg", "ffmpeg", mono,
+			"-nostdin -v error -y -f wav -i file:FROM -ar 16000 -c:a libmp3lame -b:a 64k -joint_stereo 0 -f mp3 file:TO"},
+		{"ffmpeg, two channels", "ffmpeg", dual,
+			"-nostdin -v error -y -f wav -i file:FROM -ar 48000 -c:a libmp3lame -b:a 128k -joint_stereo 0 -f mp3 file:TO"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			said := filepath.Join(t.TempDir(), "said")
+			programs(t, map[string]string{c.encoder: `for to; do :; done; echo x > "${to#file:}"; echo "$@" > ` + said})
+			to := filepath.Join(t.TempDir(), "x.mp3")
+			if err := EncodeMP3(t.Context(), c.from, to); err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(said)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := strings.NewReplacer("FROM", c.from, "TO", to+".part").Replace(c.want) + "\n"; string(got) != want {
+				t.Errorf("got %swant %s", got, want)
+			}
+		})
+	}
+}
+
 func TestEncodersThatFail(t *testing.T) {
 	wavPath := recorded(t, 8000, 1)
 	dir := filepath.Dir(wavPath)
@@ -131,7 +159,7 @@ func TestAnEncoderEndsWithItsContext(t *testing.T) {
 	}
 	wavPath := recorded(t, 8000, 1)
 	started := filepath.Join(t.TempDir(), "started")
-	programs(t, map[string]string{"lame": ": > " + started + "\n" + sleep + " 20"}) // which outlives its shell
+	programs(t, map[string]string{"lame": ": > " + started + "\n" + sleep + " 20\n:"}) // which outlives its shell
 	cause := errors.New("shutting down")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)

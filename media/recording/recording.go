@@ -251,9 +251,9 @@ func (r *Recording) speech() bool {
 
 // keep adds the frames to what is to be written.
 func (r *Recording) keep() {
-	// Once a frame is dropped, those behind it have to wait for the writer to
-	// put silence in its place.
-	if r.missed > 0 || len(r.pending)+r.writing >= mostHeld*r.block {
+	// Once there is no room there is none until the writer takes what is
+	// pending, and puts silence behind it for all that was missed.
+	if len(r.pending)+r.writing >= mostHeld*r.block {
 		r.missed++
 		r.lost++
 		return

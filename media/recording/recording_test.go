@@ -228,19 +228,19 @@ func TestPauses(t *testing.T) {
 		want time.Duration
 		at   time.Duration // of the second tone
 	}{
-		{"skipped", true, 2 * time.Second, time.Second},
-		{"silent", false, 3 * time.Second, 2 * time.Second},
+		{"skipped", true, 2200 * time.Millisecond, 1200 * time.Millisecond},
+		{"silent", false, 3200 * time.Millisecond, 2200 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var f Buffer
 				r := begin(t, &f, Options{Rate: 8000, Channels: 1})
 				in := r.Input(0)
-				hear(time.Second, in, tone(8000, 440))
+				hear(1200*time.Millisecond, in, tone(8000, 440))
 				r.Pause(c.skip)
 				synctest.Wait()
-				if got := length(8000, parse(t, f.Bytes())[0]); got != time.Second {
-					t.Errorf("%v are in the file when the pause begins, want all of the second before it", got)
+				if got := length(8000, parse(t, f.Bytes())[0]); got != 1200*time.Millisecond {
+					t.Errorf("%v are in the file when the pause begins, want all of the 1.2 s before it", got)
 				}
 				hear(time.Second, in, tone(8000, 3000))
 				if _, quiet := r.Heard(); quiet != 0 {
@@ -252,14 +252,14 @@ func TestPauses(t *testing.T) {
 					t.Errorf("got %v, want %v", s.Duration, c.want)
 				}
 				got := parse(t, f.Bytes())[0]
-				if share := pcm.Share(got[:8000], 8000, 440); share < 0.99 {
+				if share := pcm.Share(got[:9600], 8000, 440); share < 0.99 {
 					t.Errorf("before: 440 Hz is %.3f of it", share)
 				}
-				if share := pcm.Share(got[int(c.at.Seconds())*8000:], 8000, 1000); share < 0.99 {
+				if share := pcm.Share(got[c.at.Milliseconds()*8:], 8000, 1000); share < 0.99 {
 					t.Errorf("after: 1000 Hz is %.3f of it", share)
 				}
-				if !c.skip && pcm.Level(got[8000:16000]) > -90 {
-					t.Errorf("between: %.0f dB, want silence", pcm.Level(got[8000:16000]))
+				if !c.skip && pcm.Level(got[9600:17600]) > -90 {
+					t.Errorf("between: %.0f dB, want silence", pcm.Level(got[9600:17600]))
 				}
 			})
 		})
