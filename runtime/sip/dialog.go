@@ -250,6 +250,11 @@ func (l *Leg) request(r *request) {
 	case "INFO":
 		f := l.info(r)
 		say(f.status, f.text, f.extra...)
+	case "REFER":
+		l.referred(r, t)
+	case "NOTIFY":
+		f := l.notified(r)
+		say(f.status, f.text, f.extra...)
 	case "OPTIONS":
 		say(200, "OK", field{"Allow", allow}, field{"Accept", "application/sdp"})
 	default:

@@ -64,6 +64,9 @@ type Leg struct {
 	stream    *media.Stream
 	silence   *time.Timer // Config.MediaTimeout
 	since     time.Time   // when the other side could last be heard at the earliest
+	referrals []*referral // ours that are under way
+	transfer  *transfer   // theirs that is under way
+	decide    func(uri string, notify func(status int)) bool
 }
 
 // newLeg makes a leg without a dialog.
@@ -114,6 +117,7 @@ func (l *Leg) Hangup(ctx context.Context) error {
 			defer close(l.byed)
 			select {
 			case <-l.acked:
+				l.awaitTold()
 				l.bye(ErrHungUp)
 			case <-l.ctx.Done():
 			}
@@ -153,6 +157,9 @@ func (l *Leg) end(cause error) {
 	}
 	if l.in != nil && l.in.again != nil {
 		l.in.again.Stop()
+	}
+	for len(l.referrals) > 0 {
+		l.endReferral(l.referrals[0])
 	}
 	switch {
 	case l.stream != nil:

@@ -27,7 +27,7 @@ type request struct {
 // allow has the methods that can do something here; the others of methods are
 // refused with 405, and what is not even there with 501.
 var (
-	allow   = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE"
+	allow   = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY"
 	methods = []string{"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE",
 		"REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "MESSAGE", "REFER"}
 )
@@ -138,8 +138,10 @@ func (s *Server) request(r *request) {
 		s.invited(r)
 	case "OPTIONS":
 		s.options(r)
-	case "BYE", "INFO", "UPDATE":
+	case "BYE", "INFO", "UPDATE", "NOTIFY":
 		s.refuse(r.raw, r.path, &fault{status: 481, text: "No such call"})
+	case "REFER":
+		s.refuse(r.raw, r.path, declined()) // only who is in a call may have it moved
 	default:
 		s.refuse(r.raw, r.path, notAllowed())
 	}

@@ -80,7 +80,10 @@ func validate(m *message, method string) *fault {
 	if method == "ACK" || method == "CANCEL" {
 		return nil
 	}
-	if required := m.list("Require"); len(required) > 0 {
+	required := slices.DeleteFunc(m.list("Require"), func(tag string) bool {
+		return method == "REFER" && strings.EqualFold(tag, "norefersub") // RFC 4488
+	})
+	if len(required) > 0 {
 		return &fault{status: 420, text: "Bad Extension", extra: []field{{"Unsupported", strings.Join(required, ", ")}}}
 	}
 	if method == "INVITE" || method == "UPDATE" {
