@@ -105,27 +105,34 @@ func (c *call) hangUp(ctx context.Context) {
 	}
 }
 
-// unreached makes an outcome of a final status (errors.md §5), 0 for none.
+// unreached makes an outcome of a final status 0 for none.
 func (c *call) unreached(status int) *unreached {
 	err := cmp.Or(c.leg.Err(), errClosed)
-	u := &unreached{status: "failed", cause: "unspecified", sip: status, msg: err.Error()}
+	u := &unreached{sip: status, msg: err.Error()}
 	if b, ok := errors.AsType[broken](err); ok {
 		u.code = b.Code()
 	}
 	c.sipStatus = status
+	u.status, u.cause = outcomeOf(status)
+	return u
+}
+
+// outcomeOf is what a final status of 300 or more says of a call: its status,
+// and Telnyx' HangupCause. 0 is none at all.
+func outcomeOf(status int) (outcome, cause string) {
 	switch status {
 	case 486, 600:
-		u.status, u.cause = "busy", "user_busy"
+		return "busy", "user_busy"
 	case 408:
-		u.status, u.cause = "no-answer", "timeout"
+		return "no-answer", "timeout"
 	case 480, 487:
-		u.status, u.cause = "no-answer", "no_answer"
+		return "no-answer", "no_answer"
 	case 403, 603:
-		u.cause = "call_rejected"
+		return "failed", "call_rejected"
 	case 404, 410, 484, 604:
-		u.cause = "not_found"
+		return "failed", "not_found"
 	}
-	return u
+	return "failed", "unspecified"
 }
 
 // over closes the record of a dialled call: err is what place or what came

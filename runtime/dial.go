@@ -59,14 +59,14 @@ func (c *script) Dial(ctx context.Context, d *texml.Dial) (verbs.Dialed, error) 
 		}
 	}
 	var done verbs.Dialed
-	for _, group := range groups {
-		last := dl.race(ctx, group)
+	for len(groups) > 0 && context.Cause(ctx) == nil {
+		last := dl.race(ctx, groups[0])
+		groups = groups[1:]
 		if last.err == nil {
-			last.err = dl.connect(ctx, last, &done)
-			last.over(ctx, last.err)
+			last = dl.connect(ctx, last, &done)
 		}
 		last.result(&done)
-		if done.Bridged || context.Cause(ctx) != nil {
+		if done.Bridged {
 			break
 		}
 	}
@@ -131,10 +131,57 @@ func (dl *dialing) try(ctx context.Context, t target, won *atomic.Bool) (a *atte
 	return a
 }
 
-// connect runs what comes before the two are joined on the called leg, then
-// joins them. It returns why they are no longer together, nil when the called
-// side refused.
-func (dl *dialing) connect(ctx context.Context, a *attempt, done *verbs.Dialed) error {
+// connect joins the call with a, and with whom a transfers it to, until they are
+// apart. It returns the last of them, who is hung up.
+func (dl *dialing) connect(ctx context.Context, a *attempt, done *verbs.Dialed) *attempt {
+	for {
+		err := dl.speak(ctx, a, done)
+		move, moved := errors.AsType[*transfer](err)
+		if !moved || dl.d.ReferURL != "" || ctx.Err() != nil {
+			if moved {
+				done.Referred = move.uri
+				move.tell(200) // it is taken on; what comes of it is the document's
+			}
+			a.over(ctx, err)
+			return a
+		}
+		dl.note("transfer", move.uri, "", 0)
+		dl.ringer = dl.ring(ctx, dl.d)
+		next := dl.race(ctx, []target{{node: dl.d, to: []Destination{dl.to(dl.d, move.uri)}, sip: true}})
+		move.tell(next.outcome())
+		a.over(ctx, err)
+		if next.err != nil {
+			dl.ringer.stop()
+			return next
+		}
+		a = next
+	}
+}
+
+// transfer is the end of a conversation that the called side wants to go on
+// elsewhere.
+type transfer struct {
+	uri  string
+	tell func(status int)
+}
+
+func (*transfer) Error() string { return "the called side moves the call elsewhere" }
+
+// outcome is the status that tells what became of the attempt.
+func (a *attempt) outcome() int {
+	if a.err == nil {
+		return 200
+	}
+	if a.call == nil || a.sipStatus < 300 {
+		return 480
+	}
+	return a.sipStatus
+}
+
+// speak runs what comes before the two are joined on the called leg, then joins
+// them. It returns why they are no longer together, nil when the called side
+// refused.
+func (dl *dialing) speak(ctx context.Context, a *attempt, done *verbs.Dialed) error {
 	live, stop := alive(ctx, a.leg, dl.s.MaxCall)
 	defer stop()
 	if a.target.digits != "" {
@@ -155,6 +202,15 @@ func (dl *dialing) connect(ctx context.Context, a *attempt, done *verbs.Dialed) 
 	done.Bridged = true
 	if dl.took == nil && dl.d.Record != "do-not-record" {
 		dl.took = dl.recordDial(dl.d)
+	}
+	live, move := context.WithCancelCause(live)
+	defer move(nil)
+	if dl.d.ReferURL != "" || dl.set.Transfers {
+		a.leg.OnRefer(func(uri string, tell func(int)) bool {
+			move(&transfer{uri, tell})
+			return true
+		})
+		defer a.leg.OnRefer(nil)
 	}
 	dl.note("bridge", a.rec.SID, "", 0)
 	return dl.together(live, dl.d, a.leg.Stream())

@@ -23,6 +23,17 @@ type Leg interface {
 	// or 0, is a leg that broke: nobody hung up.
 	Done() <-chan struct{}
 	Err() error
+
+	// Refer asks the other side to call uri instead (RFC 3515). It returns the
+	// status of the answer and, when that is 2xx, those that the other side
+	// tells of the new call as they come; the channel is closed when no more
+	// will come. The error is of a leg that cannot ask.
+	Refer(ctx context.Context, uri string, headers map[string][]string) (status int, told <-chan int, err error)
+
+	// OnRefer sets who decides whether the other side may have us call
+	// somebody else; nil, at first, refuses all. decide is given the URI, and
+	// tell for the outcome when it says yes: a status of 200 or more ends it.
+	OnRefer(decide func(uri string, tell func(status int)) bool)
 }
 
 // Incoming is a leg that somebody has called us on.
@@ -32,6 +43,10 @@ type Incoming interface {
 	// Ring tells the caller that the phone rings (180). Only the first call
 	// does anything.
 	Ring(ctx context.Context) error
+
+	// Early lets the caller hear us before the answer (183). Stream is there
+	// from then on.
+	Early(ctx context.Context) error
 
 	// Answer takes the call and returns when the caller has confirmed it
 	// (RFC 3261 §13.3.1.4). It does nothing on an answered leg.

@@ -60,6 +60,8 @@ type script struct {
 	code    int               // of the warning for others
 	extra   func() url.Values // parameters that go with each of its requests; nil is none
 
+	out func(context.Context, media.Source) error // where its sounds go; nil is the leg
+
 	page   *page       // document being run
 	hungUp bool        // ended by a verb, not by the end of a document
 	left   bool        // ended by <Leave>
@@ -147,9 +149,11 @@ func (c *script) step(ctx context.Context, req Request, pace *pacer, standIn boo
 // told, but nobody is there for the document it answers with.
 func (c *script) tell(r Request) {
 	now := time.Now()
+	form := c.params(c.with(r.Form))
+	form.Set("CallStatus", "completed") // as it is by the time it is read
 	c.save([]Callback{{
 		CallSID: c.rec.SID, AccountSID: c.rec.AccountSID,
-		URL: r.URL, Method: method(r.Method), Form: c.params(r.Form).Encode(),
+		URL: r.URL, Method: method(r.Method), Form: form.Encode(),
 		Token: c.s.NewID(""), Created: now, Due: now,
 	}})
 }
@@ -232,7 +236,7 @@ func (c *call) slips(es texml.Errors) {
 }
 
 // read makes a document of what a webhook answered with: TeXML as it is, sound
-// to be played, text to be spoken (callbacks.md "Response MIME").
+// to be played, text to be spoken (Twilio, "Response MIME types").
 func (c *call) read(resp *webhook.Response, params url.Values) (*page, error) {
 	// Telnyx does not mind what the type of a document is called.
 	if err := resp.Document(); err != nil && (c.set.Dialect == texml.Twilio || len(resp.Body) == 0) {

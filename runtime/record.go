@@ -71,8 +71,11 @@ func (c *script) listen(ctx context.Context, r *texml.Record, t *take, keys <-ch
 }
 
 // StartRecording records the call while its verbs go on (verbs.Call).
-func (c *script) StartRecording(r *texml.Recording) {
-	t := c.recordBoth(r, takeOptions{source: "StartCallRecordingAPI", track: r.Track, channels: channelsOf(r.Channels == "dual"),
+func (c *script) StartRecording(r *texml.Recording) { c.beside(r, "StartCallRecordingAPI") }
+
+// beside begins a recording that goes on beside the verbs.
+func (c *script) beside(r *texml.Recording, source string) {
+	t := c.recordBoth(r, takeOptions{source: source, track: r.Track, channels: channelsOf(r.Channels == "dual"),
 		trim: r.Trim, format: r.Format, told: r.RecordingCallbacks, send: true})
 	if t != nil {
 		t.label = r.Label

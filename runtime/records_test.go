@@ -18,8 +18,9 @@ import (
 
 // unanswered is a leg that nobody has picked up yet.
 type unanswered struct {
-	done   chan struct{}
-	status int // it was refused with
+	runtime.Incoming // what these tests do not use
+	done             chan struct{}
+	status           int // it was refused with
 }
 
 func newLeg() *unanswered { return &unanswered{done: make(chan struct{})} }

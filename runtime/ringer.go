@@ -71,8 +71,8 @@ func (r *ringer) early(s *media.Stream) {
 	}
 	r.begun = true
 	if r.c.rec.Answered.IsZero() {
-		e, ok := r.c.incoming.(interface{ Early(context.Context) error })
-		if !ok || e.Early(r.ctx) != nil {
+		if err := r.c.incoming.Early(r.ctx); err != nil {
+			r.c.s.Log.Debug("no early media", "call", r.c.rec.SID, "error", err)
 			return
 		}
 	}

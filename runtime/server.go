@@ -129,6 +129,9 @@ type Setup struct {
 	First          Request             // brings the first document
 	Fallback       Request             // URL "" is none
 	StatusCallback Request             // URL "" is none
+	Transfers      bool                // a called side may move the call elsewhere by REFER
+	Patience       time.Duration       // how long a placed call rings; 0 is a minute
+	Record         bool                // a placed call is recorded from its answer on, one side a channel
 	StatusEvents   []string            // initiated ringing answered completed; empty is completed
 }
 

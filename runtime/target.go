@@ -24,22 +24,7 @@ type target struct {
 
 // targets are the nouns of d that can be called.
 func (c *script) targets(d *texml.Dial) (all []target) {
-	from := cmp.Or(d.CallerID, c.rec.From)
-	to := func(uri string) Destination {
-		headers := map[string][]string{}
-		if d.PassDiversionHeader {
-			for name, values := range c.set.Headers {
-				if strings.EqualFold(name, "Diversion") {
-					headers["Diversion"] = values
-				}
-			}
-		}
-		uri, tail, _ := strings.Cut(uri, "?")
-		for name, value := range uriHeaders(tail) {
-			headers[name] = append(headers[name], value)
-		}
-		return Destination{To: uri, From: from, Display: d.FromDisplay, Headers: headers}
-	}
+	to := func(uri string) Destination { return c.to(d, uri) }
 	for _, n := range d.Nouns {
 		t := target{node: n}
 		switch n := n.(type) {
@@ -75,6 +60,23 @@ func (c *script) targets(d *texml.Dial) (all []target) {
 	return all
 }
 
+// to is where a SIP URI or a number leads, as d has it called.
+func (c *script) to(d *texml.Dial, uri string) Destination {
+	headers := map[string][]string{}
+	if d.PassDiversionHeader {
+		for name, values := range c.set.Headers {
+			if strings.EqualFold(name, "Diversion") {
+				headers["Diversion"] = values
+			}
+		}
+	}
+	uri, tail, _ := strings.Cut(uri, "?")
+	for name, value := range uriHeaders(tail) {
+		headers[name] = append(headers[name], value)
+	}
+	return Destination{To: uri, From: cmp.Or(d.CallerID, c.rec.From), Display: d.FromDisplay, Headers: headers}
+}
+
 // addresses are those of a <Sip>, in the order in which they are tried: lower
 // priorities first, equal ones drawn in proportion to their weight.
 func addresses(n *texml.Sip) []texml.SipURI {
@@ -99,7 +101,7 @@ func addresses(n *texml.Sip) []texml.SipURI {
 	return in
 }
 
-// uriHeaders reads the headers of a SIP URI that are passed on (verbs.md §4.2).
+// uriHeaders reads the headers of a SIP URI that are passed on (Twilio, <Sip> "Pass custom headers").
 func uriHeaders(tail string) map[string]string {
 	headers := map[string]string{}
 	for pair := range strings.SplitSeq(tail, "&") {

@@ -77,6 +77,10 @@ type Call interface {
 	StartRecording(r *texml.Recording)
 	StopRecording(ctx context.Context, name string) bool
 
+	// Refer asks the other side to call somebody else instead (RFC 3515), and
+	// follows what becomes of that.
+	Refer(ctx context.Context, r *texml.Refer) (Referred, error)
+
 	// Reject refuses a call that is not answered; an answered one is hung up.
 	Reject(ctx context.Context, reason string) error
 
@@ -161,6 +165,8 @@ func For(n texml.Node) Verb {
 		return record{n}
 	case *texml.Redirect:
 		return redirect{n}
+	case *texml.Refer:
+		return refer{n}
 	case *texml.Reject:
 		return reject{n}
 	case *texml.Say:

@@ -1,0 +1,64 @@
+package runtime
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/hookswitch/hookswitch/texml"
+	"github.com/hookswitch/hookswitch/verbs"
+)
+
+// Refer asks the caller's side to call somebody else instead, and follows the
+// news of it to their end (verbs.Call).
+func (c *script) Refer(ctx context.Context, r *texml.Refer) (verbs.Referred, error) {
+	c.lively.Store(true)
+	c.note("refer", r.URI, "", 0)
+	status, told, err := c.leg.Refer(ctx, r.URI, nil)
+	done := verbs.Referred{Status: "failed", SIPStatus: status}
+	if err != nil {
+		if ctx.Err() != nil {
+			done.Status = "canceled"
+			return done, context.Cause(ctx)
+		}
+		c.Warn(r, 0, "<Refer>: "+err.Error())
+		return done, nil
+	}
+	if status < 200 || status > 299 {
+		c.note("referred", strconv.Itoa(status), "", 0)
+		return done, context.Cause(ctx)
+	}
+	for told != nil {
+		select {
+		case s, ok := <-told:
+			if !ok {
+				told = nil
+				break
+			}
+			done.Notified = s
+		case <-c.leg.Done(): // the news may be at hand; nothing comes after them
+			for s := range told {
+				done.Notified = s
+			}
+			told = nil
+		}
+	}
+	switch {
+	case done.Notified >= 200:
+		done.Status = referStatus(done.Notified)
+	case ctx.Err() != nil:
+		done.Status = "canceled"
+	default: // nothing was told, or not how it ended
+		done.Status = "no-answer"
+	}
+	c.note("referred", done.Status, "", 0)
+	return done, context.Cause(ctx)
+}
+
+// referStatus is what a final status says of the call that REFER asked for.
+func referStatus(status int) string {
+	if status < 300 {
+		return "in-progress"
+	}
+	outcome, _ := outcomeOf(status)
+	return outcome
+}
