@@ -122,6 +122,11 @@ func TestRelayedPresses(t *testing.T) {
 		{"by INFO and then by event are one", func(a *side) { a.Press('7'); a.press(101, 7, 7) }, "7"},
 		{"an event while a key of INFO is sent", func(a *side) { a.Press('1'); time.Sleep(30 * time.Millisecond); a.press(101, 2, 7) }, "12"},
 		{"two events", func(a *side) { a.press(101, 2, 7); time.Sleep(pcm.FrameTime); a.ts += 160; a.press(101, 2, 7) }, "22"},
+		{"by event, from a side on hold", func(a *side) {
+			a.Configure(held(false, false))
+			a.press(101, 7, 7)
+			a.Configure(held(true, true))
+		}, "7"},
 		{"nothing of letters", func(a *side) { a.Press('x') }, ""},
 	}
 	for _, tt := range tests {
