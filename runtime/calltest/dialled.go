@@ -75,9 +75,11 @@ func (p *phone) answer() {
 	p.final(200)
 }
 
-// refuse ends the call of a dialled phone that has not answered.
-func (p *phone) refuse(status int) {
+// refuse ends the call of a dialled phone that has not answered. It is told in
+// the trace as what says: nothing else would tell of it.
+func (p *phone) refuse(status int, says string) {
 	if p.final(status) {
+		p.note(says)
 		p.end(fmt.Errorf("%s answered %d", p.letter, status))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/hookswitch/hookswitch/media/pcm"
 )
@@ -15,21 +16,55 @@ func (p *phone) hears() string {
 	p.hear(nil)
 	sound := slices.Clone(p.heard)
 	p.mu.Unlock()
-	if len(sound) == 0 || pcm.Level(sound) < -50 {
+	return inWords(pitches(sound, rate))
+}
+
+// inWords names what pitches returns.
+func inWords(hz []float64) string {
+	if len(hz) == 0 {
 		return "silence"
 	}
-	loudest := func(fits func(hz float64) bool) (best, share float64) {
-		for hz := 50.0; hz <= 3500; hz += 10 {
-			if s := pcm.Share(sound, rate, hz); fits(hz) && s > share {
+	words := make([]string, len(hz))
+	for i, f := range hz {
+		words[i] = fmt.Sprintf("%g Hz", f)
+	}
+	return strings.Join(words, " and ")
+}
+
+const (
+	quiet = -50 // dB below full scale; less is silence
+	apart = 50  // Hz between two pitches that can be told from each other
+)
+
+// pitches are those in a piece of sound, to 10 Hz and from low to high: the
+// loudest, and what is at least half as loud. Silence has none.
+func pitches(sound []int16, rate int) (found []float64) {
+	if pcm.Level(sound) < quiet {
+		return nil
+	}
+	var shares []float64 // of 50 Hz, 60 Hz and so on
+	for hz := 50.0; hz <= 3500; hz += 10 {
+		shares = append(shares, pcm.Share(sound, rate, hz))
+	}
+	most := slices.Max(shares)
+	for {
+		best, share := 0.0, 0.0
+		for i, s := range shares {
+			hz := 50 + 10*float64(i)
+			if s > share && !near(found, hz) {
 				best, share = hz, s
 			}
 		}
-		return best, share
+		if share <= most/4 {
+			break
+		}
+		found = append(found, best)
 	}
-	first, most := loudest(func(float64) bool { return true })
-	second, share := loudest(func(hz float64) bool { return math.Abs(hz-first) > 50 })
-	if share > most/4 {
-		return fmt.Sprintf("%g Hz and %g Hz", min(first, second), max(first, second))
-	}
-	return fmt.Sprintf("%g Hz", first)
+	slices.Sort(found)
+	return found
+}
+
+// near reports whether hz cannot be told from one of those.
+func near(those []float64, hz float64) bool {
+	return slices.ContainsFunc(those, func(f float64) bool { return math.Abs(f-hz) <= apart })
 }

@@ -91,9 +91,11 @@ func play(t *testing.T, s *Script, env Env, base string, now time.Time) string {
 	owed := store.Memory()
 	conf := runtime.Config{
 		Web: staged{web, st}, Store: owed, Observe: tr.saw,
-		Dial:    st.dial,
-		MaxCall: s.limit + tie,
-		NewID:   ids.make,
+		Dial:       st.dial,
+		Recordings: recordings{store.MemoryRecordings(), tr},
+		PublicURL:  "http://hookswitch.test",
+		MaxCall:    s.limit + tie,
+		NewID:      ids.make,
 	}
 	if s.voice {
 		conf.Voice = voice{}

@@ -64,10 +64,10 @@ func (a action) steps() (steps []step) {
 	case "answer":
 		add(a.at, (*phone).answer)
 	case "busy":
-		add(a.at, func(p *phone) { p.refuse(486) })
+		add(a.at, func(p *phone) { p.refuse(486, "busy") })
 	case "reject":
 		n, _ := strconv.Atoi(a.args[0])
-		add(a.at, func(p *phone) { p.refuse(n) })
+		add(a.at, func(p *phone) { p.refuse(n, "rejects "+a.args[0]) })
 	default: // call and wait, which have nothing to do with a phone
 		add(a.at, func(*phone) {})
 	}
