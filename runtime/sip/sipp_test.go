@@ -30,6 +30,10 @@ func TestSIPP(t *testing.T) {
 		{"plain over one TCP line", "-sn uac -d 50 -r 100 -t t1", 200},
 		{"hold, resume and a key over UDP", "-sf ../../testdata/sip/hold.xml -r 50", 50},
 		{"hold, resume and a key over TCP", "-sf ../../testdata/sip/hold.xml -r 50 -t t1", 50},
+		{"sends us elsewhere over UDP", "-sf ../../testdata/sip/transfers.xml -r 50", 50},
+		{"sends us elsewhere over TCP", "-sf ../../testdata/sip/transfers.xml -r 50 -t t1", 50},
+		{"is sent elsewhere over UDP", "-sf ../../testdata/sip/transferred.xml -r 50", 50},
+		{"is sent elsewhere over TCP", "-sf ../../testdata/sip/transferred.xml -r 50 -t t1", 50},
 		{"gives up over UDP", "-sf ../../testdata/sip/cancel.xml -r 50", 50},
 		{"gives up over TCP", "-sf ../../testdata/sip/cancel.xml -r 50 -t t1", 50},
 	} {
@@ -37,9 +41,24 @@ func TestSIPP(t *testing.T) {
 			s := listenTest(t, func(cfg *Config) {
 				cfg.Answer = func(ctx context.Context, l *Leg) {
 					l.Ring(ctx)
+					l.OnRefer(func(_ string, notify func(int)) bool {
+						notify(180)
+						notify(200)
+						return true
+					})
 					if l.Invite().RequestURI.User == "ring" || l.Answer(ctx) != nil {
 						<-l.Done()
 						return
+					}
+					if l.Invite().RequestURI.User == "transferred" {
+						told, last := 0, 0
+						status, statuses, err := l.Refer(ctx, "sip:bob@example.com?Replaces=1@h;to-tag=a", nil)
+						for last = range statuses {
+							told++
+						}
+						if status != 202 || told != 2 || last != 200 || err != nil {
+							t.Errorf("transfer: %d, told %d times, at last %d, %v", status, told, last, err)
+						}
 					}
 					<-l.Done()
 				}
