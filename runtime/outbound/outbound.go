@@ -35,7 +35,7 @@ type Trunk struct {
 	Server    string // host[:port] that calls are sent to; "": none are
 	Transport string // udp or tcp; "" is udp
 
-	Username, Password, Realm string
+	Username, Password string
 
 	Allow            []string // hosts and networks that calls come in from
 	Emergency        bool     // emergency numbers reach the right services by it
@@ -169,10 +169,13 @@ func (p *Policy) Peers() []string {
 // tel: URI. The error is a [*Denied].
 func (p *Policy) Route(target string) (Route, error) {
 	target = strings.TrimSpace(target)
-	scheme, rest, _ := strings.Cut(target, ":")
+	scheme, rest, ok := strings.Cut(target, ":")
+	if !ok {
+		scheme = ""
+	}
 	switch strings.ToLower(scheme) {
 	case "sip":
-		u, err := parseURI(target)
+		u, err := parseURI(rest)
 		if err != nil {
 			return Route{}, &Denied{codeURI, err.Error(), "write sip:name@host, with host:port and ;transport=tcp where needed"}
 		}

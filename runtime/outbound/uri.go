@@ -30,6 +30,7 @@ var barred = map[string]bool{
 	"route": true, "fs_path": true, "fs-path": true, "alias": true, "sigcomp-id": true, "secure": true,
 }
 
+// parseURI reads what stands after sip:.
 func parseURI(s string) (u uri, err error) {
 	if len(s) > maxURI {
 		return u, errors.New("the SIP address is over 1024 bytes")
@@ -39,11 +40,11 @@ func parseURI(s string) (u uri, err error) {
 			return u, errors.New("the SIP address has a character that must be escaped")
 		}
 	}
-	rest := s[len("sip:"):]
-	if strings.Contains(rest, "?") {
+	rest := s
+	if strings.Contains(s, "?") {
 		return u, errors.New("the SIP address has headers in it")
 	}
-	if user, after, ok := strings.Cut(rest, "@"); ok {
+	if user, after, ok := strings.Cut(s, "@"); ok {
 		rest = after
 		if u.user, err = unescapeUser(user); err != nil {
 			return u, err
