@@ -157,7 +157,7 @@ func (s *Server) next(d *dialog) netip.AddrPort {
 		u = d.routes[0]
 	}
 	ip, ok := literal(u.Host)
-	if !ok || !s.allowed(ip) || inside(ip) && !inside(d.path.remote.Addr()) {
+	if !ok || !s.reads(ip) || inside(ip) && !inside(d.path.remote.Addr()) {
 		return d.path.remote
 	}
 	port := u.Port
@@ -179,6 +179,8 @@ func (l *Leg) bye(cause error) {
 		return
 	}
 	d := l.dialog // nothing of ours follows a BYE
+	l.parting.Add(1)
+	defer l.parting.Done()
 	l.end(cause)
 	l.mu.Unlock()
 	l.sendBye(&d)

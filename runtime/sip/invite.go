@@ -23,23 +23,30 @@ type attempt struct {
 	req   *sipgo.Request
 	key   string
 	path  path
-	final chan *sipgo.Response // the first final answer, once; closed without one when none came
-	over  chan struct{}        // closed with it
+	final chan *answer  // the first final answer, once; closed without one when none came
+	over  chan struct{} // closed with it
 
 	// Guarded by leg.mu.
 	came      bool // an answer has, so that CANCEL may go out (RFC 3261 §9.1)
 	abandoned bool // nobody waits for it any more
 	canceled  bool
+	refused   bool
 	wait      time.Duration
 	repeat    *time.Timer             // Timer A; nil over TCP
 	expire    *time.Timer             // Timer B, and then D or M
-	acks      map[string]confirmation // by To tag
+	acks      map[string]confirmation // of the 2xx, by To tag
 }
 
-// confirmation is the ACK to a final answer, for when that comes again.
+// confirmation is the ACK to a 2xx, for when that comes again.
 type confirmation struct {
 	ack  *sipgo.Request
 	path path
+}
+
+// answer is an answer that has passed the gates.
+type answer struct {
+	*sipgo.Response
+	raw *message
 }
 
 // maxForks is how many branches of a call may answer. The more have not been
@@ -49,7 +56,7 @@ const maxForks = 20
 // start sends req over p. l.mu is held.
 func (l *Leg) start(req *sipgo.Request, p path) (*attempt, error) {
 	a := &attempt{leg: l, req: req, path: p, key: requestKey(req.Via().Params.GetOr("branch", ""), "INVITE"),
-		final: make(chan *sipgo.Response, 1), over: make(chan struct{}), wait: t1, acks: make(map[string]confirmation)}
+		final: make(chan *answer, 1), over: make(chan struct{}), wait: t1, acks: make(map[string]confirmation)}
 	s := l.server
 	s.mu.Lock()
 	s.attempts[a.key] = a
@@ -71,6 +78,18 @@ func (a *attempt) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.attempts, a.key)
+}
+
+// terminate ends the transaction before its time.
+func (a *attempt) terminate() {
+	a.leg.mu.Lock()
+	defer a.leg.mu.Unlock()
+	if a.repeat != nil {
+		a.repeat.Stop()
+	}
+	a.expire.Stop()
+	a.finish(nil)
+	a.drop()
 }
 
 // sendAgain is Timer A.
@@ -100,7 +119,7 @@ func (a *attempt) expired() {
 }
 
 // finish gives the final answer to who waits for it, nil when there is none.
-func (a *attempt) finish(res *sipgo.Response) {
+func (a *attempt) finish(res *answer) {
 	if isClosed(a.over) {
 		return
 	}
@@ -118,7 +137,7 @@ func (a *attempt) abandon(sending *sync.WaitGroup) {
 		return
 	}
 	a.abandoned = true
-	if a.came && !a.canceled && len(a.acks) == 0 {
+	if a.came && !a.canceled && !a.refused && len(a.acks) == 0 {
 		a.canceled = true
 		// Who has agreed to a CANCEL owes a final answer, but may have gone.
 		a.expire.Reset(64 * t1)
@@ -145,14 +164,13 @@ func cancelOf(invite *sipgo.Request) *sipgo.Request {
 }
 
 // receive takes an answer to the INVITE.
-func (a *attempt) receive(m *message, res *sipgo.Response) {
+func (a *attempt) receive(res *answer) {
 	l := a.leg
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a.repeat != nil {
 		a.repeat.Stop()
 	}
-	tag := tagOf(m.get("To"))
 	switch {
 	case res.StatusCode < 200:
 		if isClosed(a.over) {
@@ -164,28 +182,26 @@ func (a *attempt) receive(m *message, res *sipgo.Response) {
 		}
 		if a.abandoned {
 			a.abandon(&l.server.reading)
-		} else if res.StatusCode > 100 && l.Err() == nil {
-			l.early(a, m, res, tag)
+		} else if res.StatusCode > 100 && l.Err() == nil && l.out.attempt == a {
+			l.early(a, res)
 		}
 	case res.StatusCode < 300:
-		l.accepted(a, m, res, tag)
+		l.accepted(a, res)
 	default:
-		if c, ok := a.acks["refused"]; ok {
-			c.path.WriteMsg(c.ack)
-			return
+		// Each is confirmed, and by its transaction only (RFC 3261 §17.1.1.3).
+		a.path.WriteMsg(ackOf(a.req, res.raw.get("To")))
+		if !a.refused {
+			a.refused = true
+			a.expire.Reset(64 * t1) // Timer D
 		}
-		if isClosed(a.over) && !a.abandoned {
-			return
-		}
-		a.confirm("refused", ackOf(a.req, m.get("To")), a.path)
 		a.finish(res)
 	}
 }
 
-// confirm sends an ACK and keeps it for repetitions of what it confirms.
+// confirm sends the ACK to a 2xx and keeps it for repetitions.
 func (a *attempt) confirm(tag string, ack *sipgo.Request, p path) {
 	if len(a.acks) == 0 {
-		a.expire.Reset(64 * t1) // Timers D and M, which end the transaction
+		a.expire.Reset(64 * t1) // Timer M
 	}
 	a.acks[tag] = confirmation{ack, p}
 	p.WriteMsg(ack) // if it gets lost the answer comes again
@@ -203,11 +219,11 @@ func ackOf(invite *sipgo.Request, to string) *sipgo.Request {
 
 // early takes a provisional answer with news. The other side may fork: the
 // sound is that of who spoke last.
-func (l *Leg) early(a *attempt, m *message, res *sipgo.Response, tag string) {
-	if tag != "" {
-		l.join(l.dialogOf(a, m, res))
+func (l *Leg) early(a *attempt, res *answer) {
+	if tagOf(res.raw.get("To")) != "" {
+		l.join(l.dialogOf(a, res))
 	}
-	if answer := described(m); answer != nil {
+	if answer := described(res.raw); answer != nil {
 		if agreed, err := sdp.Accept(l.described, answer, l.description()); err == nil {
 			l.agree(agreed)
 			l.sound()
@@ -218,7 +234,8 @@ func (l *Leg) early(a *attempt, m *message, res *sipgo.Response, tag string) {
 
 // accepted takes a 2xx (RFC 3261 §13.2.2.4). The first one that anybody waits
 // for makes the call; the others are confirmed and hung up.
-func (l *Leg) accepted(a *attempt, m *message, res *sipgo.Response, tag string) {
+func (l *Leg) accepted(a *attempt, res *answer) {
+	tag := tagOf(res.raw.get("To"))
 	if c, ok := a.acks[tag]; ok {
 		c.path.WriteMsg(c.ack)
 		return
@@ -226,7 +243,7 @@ func (l *Leg) accepted(a *attempt, m *message, res *sipgo.Response, tag string) 
 	if len(a.acks) == maxForks {
 		return
 	}
-	d := l.dialogOf(a, m, res)
+	d := l.dialogOf(a, res)
 	ack := d.request(sipgo.ACK, d.seq, l.server.cfg.UserAgent)
 	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
 		for _, h := range a.req.GetHeaders(name) {
@@ -236,14 +253,14 @@ func (l *Leg) accepted(a *attempt, m *message, res *sipgo.Response, tag string) 
 	p := d.path
 	p.to = l.server.next(&d)
 	a.confirm(tag, ack, p)
-	if l.answered || l.Err() != nil || a.abandoned {
+	if l.answered || l.Err() != nil || l.out.attempt != a || a.abandoned {
 		l.server.reading.Go(func() { l.sendBye(&d) })
 		a.finish(res)
 		return
 	}
 	l.join(d)
 	l.answered = true
-	if answer := described(m); answer != nil {
+	if answer := described(res.raw); answer != nil {
 		agreed, err := sdp.Accept(l.described, answer, l.description())
 		if err != nil {
 			l.agreed.Codec = ""
@@ -258,7 +275,7 @@ func (l *Leg) accepted(a *attempt, m *message, res *sipgo.Response, tag string) 
 		return
 	}
 	l.confirmed()
-	l.out.conclude(res.StatusCode, headers(m))
+	l.out.conclude(res.StatusCode, headers(res.raw))
 	a.finish(res)
 }
 
@@ -277,11 +294,12 @@ func described(m *message) *sdp.Session {
 
 // dialogOf is the dialog that an answer to an INVITE of ours begins
 // (RFC 3261 §12.1.2).
-func (l *Leg) dialogOf(a *attempt, m *message, res *sipgo.Response) dialog {
+func (l *Leg) dialogOf(a *attempt, res *answer) dialog {
 	d := l.dialog
 	d.path = a.path
+	d.remoteSeq = -1
 	d.seq = a.req.CSeq().SeqNo
-	d.remote = party{m.get("To"), tagOf(m.get("To"))}
+	d.remote = party{res.raw.get("To"), tagOf(res.raw.get("To"))}
 	d.target = a.req.Recipient
 	if c := res.Contact(); c != nil {
 		d.target = c.Address

@@ -50,6 +50,8 @@ type Leg struct {
 	acked  chan struct{} // closed at the ACK to the first 2xx, in whichever direction
 	byed   chan struct{} // closed when Hangup's BYE is answered or given up
 
+	parting sync.WaitGroup // our BYE
+
 	mu        sync.Mutex
 	answered  bool      // a 2xx is out, or has come
 	hanging   bool      // Hangup has begun

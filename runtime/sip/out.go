@@ -4,40 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net/netip"
-	"strings"
+	"slices"
 	"time"
 
 	sipgo "github.com/emiago/sipgo/sip"
 
 	"github.com/hookswitch/hookswitch/media/sdp"
 )
-
-// Destination says whom to call, and how.
-type Destination struct {
-	// URI is the SIP URI of the called one, without headers of its own (?X-…).
-	URI string
-
-	// Proxy is where to send instead of where URI says: host[:port], with
-	// ;transport=tcp for a line. Hosts are found as RFC 3263 has it: an address
-	// as it is, a name with a port by A and AAAA, one without by SRV first.
-	Proxy string
-
-	From    string // user part of From; "" is anonymous
-	Display string // display name of From
-
-	// Headers are further ones of the INVITE.
-	Headers map[string][]string
-
-	// Username and Password answer 401 and 407. They are used with the hosts
-	// that URI and Proxy name and no others.
-	Username, Password string
-
-	// Redirect tells whether a 3xx may lead to a URI; nil is never.
-	Redirect func(uri string) bool
-
-	Codecs []string // as Config.Codecs; nil are the server's
-}
 
 // Refused is why a placed call was not answered: by the other side, or, with
 // 408 and 503, because there was no way to it.
@@ -54,10 +29,13 @@ func (r *Refused) Error() string {
 type placed struct {
 	to     Destination
 	codecs []string
-	uri    sipgo.Uri
+	uri    sipgo.Uri // of the called one
+	at     sipgo.Uri // where the INVITE is sent
 
 	// Guarded by Leg.mu.
 	attempt   *attempt // the INVITE that is under way; nil before the first
+	login     *login   // for where it goes; nil when that may not see our credentials
+	guests    []netip.Addr
 	statuses  chan int
 	told      [100]bool // of the provisional statuses, those on statuses
 	concluded bool
@@ -110,19 +88,17 @@ func (l *Leg) Headers() map[string][]string {
 // in the end. An error is a slip in d. While the call lives, and 32 s more, the
 // addresses that it goes to may send messages that belong to it.
 func (s *Server) Dial(d Destination) (*Leg, error) {
-	uri, err := d.check()
+	uri, at, err := d.check()
 	if err != nil {
 		return nil, fmt.Errorf("sip: dial: %w", err)
 	}
 	l := s.newLeg()
-	tag := rand.Text()[:16]
-	l.out = &placed{to: d, uri: uri, codecs: d.Codecs, statuses: make(chan int, 101)}
+	l.out = &placed{to: d, uri: uri, at: at, codecs: d.Codecs, statuses: make(chan int, 101)}
 	if l.out.codecs == nil {
 		l.out.codecs = s.cfg.Codecs
 	}
 	l.callID = rand.Text()
-	l.local.tag = tag
-	l.remote.value = "<" + toURI(uri) + ">"
+	l.local.tag = rand.Text()[:16]
 	l.remoteSeq = -1
 	s.mu.Lock()
 	s.legs[l] = struct{}{}
@@ -135,71 +111,26 @@ func (s *Server) Dial(d Destination) (*Leg, error) {
 	return l, nil
 }
 
-// toURI is the To of a call to u, which has no port and no parameters that say
-// how to get there (RFC 3261 §19.1.1).
-func toURI(u sipgo.Uri) string {
-	to := sipgo.Uri{Scheme: u.Scheme, User: u.User, Host: u.Host}
-	return to.String()
-}
-
-// check returns the URI.
-func (d *Destination) check() (uri sipgo.Uri, err error) {
-	if strings.ContainsAny(d.URI, "\r\n\x00") {
-		return uri, fmt.Errorf("URI has a line end")
-	}
-	if err := sipgo.ParseUri(d.URI, &uri); err != nil || uri.Host == "" {
-		return uri, fmt.Errorf("%q is not a SIP URI", d.URI)
-	}
-	return uri, nil
-}
-
 // place is the life of a placed leg, on the goroutine that is its own.
 func (l *Leg) place() {
-	defer l.forget()
-	if f := l.ring(); f != nil {
+	defer func() {
+		l.forget()
 		l.mu.Lock()
-		l.out.conclude(f.Status, nil)
+		defer l.mu.Unlock()
+		l.farewell()
+	}()
+	if res, f := l.ring(); f != nil {
+		l.mu.Lock()
+		var of map[string][]string
+		if res != nil {
+			of = headers(res.raw)
+		}
+		l.out.conclude(f.Status, of)
 		l.end(f)
 		l.mu.Unlock()
 	}
 	<-l.ctx.Done()
-}
-
-// ring invites until there is a final answer. It returns nil when the call is
-// answered or over.
-func (l *Leg) ring() *Refused {
-	ip, ok := literal(l.out.uri.Host)
-	if !ok {
-		return &Refused{503, "no such host"}
-	}
-	port := l.out.uri.Port
-	if port == 0 {
-		port = 5060
-	}
-	to := netip.AddrPortFrom(ip, uint16(port))
-	if err := l.open(); err != nil {
-		return &Refused{503, err.Error()}
-	}
-	p, err := l.server.pathTo(l.ctx, to, l.out.uri.UriParams.GetOr("transport", "") == "tcp")
-	if err != nil {
-		return &Refused{503, err.Error()}
-	}
-	a, err := l.invite(p)
-	if err != nil {
-		return &Refused{503, err.Error()}
-	}
-	select {
-	case <-l.ctx.Done():
-		return nil
-	case res, ok := <-a.final:
-		switch {
-		case !ok:
-			return &Refused{408, "no answer"}
-		case res.StatusCode < 300:
-			return nil
-		}
-		return &Refused{res.StatusCode, res.Reason}
-	}
+	l.parting.Wait() // a BYE that crosses ours is answered
 }
 
 // open takes the port for the sound.
@@ -219,33 +150,60 @@ func (l *Leg) open() error {
 }
 
 // invite sends an INVITE over p.
-func (l *Leg) invite(p path) (*attempt, error) {
+func (l *Leg) invite(uri sipgo.Uri, p path, g *login) (*attempt, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.Err(); err != nil {
 		return nil, err
 	}
 	s := l.server
-	l.path, l.host = p, s.hostFor(p)
-	if p.line != nil {
-		p.line.legs.Add(1)
+	if l.path.line != p.line {
+		if l.path.line != nil {
+			l.path.line.legs.Add(-1)
+		}
+		if p.line != nil {
+			p.line.legs.Add(1)
+		}
 	}
-	from := sipgo.Uri{Scheme: "sip", User: l.out.to.From, Host: l.host.String()}
-	l.local.value = "<" + from.String() + ">;tag=" + l.local.tag
-	l.target = l.out.uri
-	l.described = nil
+	l.path, l.host = p, s.hostFor(p)
+	l.remote, l.target, l.routes = party{value: "<" + toURI(l.out.uri) + ">"}, uri, nil
+	l.local.value = l.from()
+	l.described, l.agreed = nil, sdp.Agreed{}
 	l.described = sdp.Offer(l.description())
 	req := l.newRequest(sipgo.INVITE, s.cfg.UserAgent)
 	contact := l.contact()
 	req.AppendHeader(sipgo.NewHeader(contact.name, contact.value))
 	req.AppendHeader(sipgo.NewHeader("Allow", allow))
+	for _, name := range slices.Sorted(maps.Keys(l.out.to.Headers)) {
+		for _, v := range l.out.to.Headers[name] {
+			req.AppendHeader(sipgo.NewHeader(name, v))
+		}
+	}
 	req.AppendHeader(sipgo.NewHeader("Content-Type", "application/sdp"))
 	req.SetBody(l.described.Bytes())
+	g.sign(req)
 	a, err := l.start(req, p)
 	if err == nil {
-		l.out.attempt = a
+		l.out.attempt, l.out.login = a, g
 	}
 	return a, err
+}
+
+// from is our From. Whoever hides is told by name, since some take a call from
+// nobody for a fault.
+func (l *Leg) from() string {
+	user, display := l.out.to.From, l.out.to.Display
+	if user == "" {
+		user = "anonymous"
+		if display == "" {
+			display = "Anonymous"
+		}
+	}
+	uri := sipgo.Uri{Scheme: "sip", User: escaped(user), Host: l.host.String()}
+	if display != "" {
+		display = `"` + printable(display) + `" `
+	}
+	return display + "<" + uri.String() + ">;tag=" + l.local.tag
 }
 
 // giveUp ends a placed leg that is not answered. The CANCEL goes on when it
@@ -274,29 +232,4 @@ func (l *Leg) giveUp(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	return nil
-}
-
-// ask sends what next makes and returns the final answer, nil when none came.
-func (l *Leg) ask(ctx context.Context, next func() (*sipgo.Request, path)) *sipgo.Response {
-	req, p := next()
-	res, err := l.server.send(ctx, req, p)
-	if err != nil {
-		return nil
-	}
-	return res
-}
-
-// pathTo is the way to an address: a socket of ours, or a line.
-func (s *Server) pathTo(ctx context.Context, to netip.AddrPort, tcp bool) (path, error) {
-	if tcp {
-		line, err := s.dial(ctx, to)
-		if err != nil {
-			return path{}, err
-		}
-		return path{local: addrPort(line.LocalAddr()), remote: to, to: to, line: line}, nil
-	}
-	for _, c := range s.sockets {
-		return path{local: addrPort(c.LocalAddr()), remote: to, to: to, socket: c}, nil
-	}
-	return path{}, fmt.Errorf("no UDP socket")
 }

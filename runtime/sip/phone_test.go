@@ -126,9 +126,9 @@ func bubble(t *testing.T, change func(*Config), f func(b *bench)) {
 		if got := b.wires.Load(); got != 0 {
 			t.Errorf("%d media wires are still open", got)
 		}
-		if len(s.dialogs) != 0 || len(s.legs) != 0 || len(s.transactions) != 0 || len(s.merged) != 0 || len(s.requests) != 0 {
-			t.Errorf("left behind: %d dialogs, %d legs, %d transactions, %d merge keys, %d requests",
-				len(s.dialogs), len(s.legs), len(s.transactions), len(s.merged), len(s.requests))
+		if len(s.dialogs) != 0 || len(s.legs) != 0 || len(s.transactions) != 0 || len(s.merged) != 0 || len(s.requests) != 0 || len(s.attempts) != 0 {
+			t.Errorf("left behind: %d dialogs, %d legs, %d transactions, %d merge keys, %d requests, %d INVITEs",
+				len(s.dialogs), len(s.legs), len(s.transactions), len(s.merged), len(s.requests), len(s.attempts))
 		}
 	})
 }

@@ -133,6 +133,9 @@ func (s *Server) request(r *request) {
 		l.request(r)
 		return
 	}
+	if !s.allowed(r.path.remote.Addr()) {
+		return // a guest: only what belongs to its call is heard
+	}
 	switch r.Method {
 	case "INVITE":
 		s.invited(r)
@@ -199,7 +202,7 @@ func (s *Server) refuse(m *message, p path, f *fault) {
 	if f.status >= 300 {
 		s.note(slog.LevelWarn, strconv.Itoa(f.status), fmt.Sprintf("%d to %s from %s: %s", f.status, printable(method), p.remote.Addr(), f.text))
 	}
-	if f.status == 0 || method == "ACK" || m.count("Via") == 0 {
+	if f.status == 0 || method == "ACK" || !s.allowed(p.remote.Addr()) || m.count("Via") == 0 {
 		return
 	}
 	tag := strconv.FormatUint(maphash.String(s.seed, m.get("Via")+"\n"+m.get("Call-ID")+"\n"+m.get("CSeq")), 36)

@@ -83,6 +83,8 @@ type Server struct {
 	messages [64]bucket // messages from peers, by a hash of their address
 	starts   bucket     // new calls
 	sampled  sampler
+	guests   guests
+	resolver resolver
 
 	mu           sync.Mutex
 	transactions map[string]*transaction
@@ -154,6 +156,7 @@ func newServer(cfg Config, openWire func() (media.Wire, int, error)) (*Server, e
 		cfg:          cfg,
 		log:          cfg.Log,
 		openWire:     openWire,
+		resolver:     net.DefaultResolver,
 		seed:         maphash.MakeSeed(),
 		starts:       bucket{rate: float64(cfg.MaxCPS)},
 		transactions: make(map[string]*transaction),

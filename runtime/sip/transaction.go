@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,13 +74,13 @@ func (s *Server) transaction(key string) *transaction {
 // terminate ends all transactions, when nothing can be received any more.
 func (s *Server) terminate() {
 	s.mu.Lock()
-	var all []*transaction
-	for _, t := range s.transactions {
-		all = append(all, t)
-	}
+	theirs, ours := slices.Collect(maps.Values(s.transactions)), slices.Collect(maps.Values(s.attempts))
 	s.mu.Unlock()
-	for _, t := range all {
+	for _, t := range theirs {
 		t.Terminate()
+	}
+	for _, a := range ours {
+		a.terminate()
 	}
 }
 
@@ -172,10 +174,20 @@ func (s *Server) response(m *message, res *sipgo.Response) {
 	key := requestKey(via.Params.GetOr("branch", ""), string(seq.MethodName))
 	s.mu.Lock()
 	a, tx := s.attempts[key], s.requests[key]
+	var l *Leg
+	if a == nil && seq.MethodName == sipgo.INVITE && res.IsSuccess() {
+		l = s.dialogs[dialogID{m.get("Call-ID"), tagOf(m.get("From")), tagOf(m.get("To"))}]
+	}
 	s.mu.Unlock()
+	if l != nil && l.out != nil {
+		// A 2xx that comes again after its transaction has still lost its ACK.
+		l.mu.Lock()
+		a = l.out.attempt
+		l.mu.Unlock()
+	}
 	switch {
 	case a != nil:
-		a.receive(m, res)
+		a.receive(&answer{res, m})
 	case tx != nil:
 		// sipgo waits here until the answer is taken; the read loop must not.
 		s.reading.Go(func() { tx.Receive(res) })

@@ -146,7 +146,7 @@ func (s *Server) budget(p path) *bucket {
 // admit is the first gate: peers only, and not more of each than is fair to the
 // others.
 func (s *Server) admit(p path) bool {
-	if !s.allowed(p.remote.Addr()) {
+	if !s.reads(p.remote.Addr()) {
 		s.note(slog.LevelInfo, "stranger", "ignored a stranger; sip.acl or --allow says who may call", "from", p.remote)
 		return false
 	}
@@ -180,7 +180,7 @@ func (s *Server) serveTCP(l net.Listener) {
 // many. It returns nil then.
 func (s *Server) addLine(c net.Conn) *line {
 	ip := addrPort(c.RemoteAddr()).Addr()
-	if !s.allowed(ip) {
+	if !s.reads(ip) {
 		s.note(slog.LevelInfo, "stranger", "ignored a stranger; sip.acl or --allow says who may call", "from", c.RemoteAddr())
 		c.Close()
 		return nil
@@ -304,7 +304,7 @@ func readHead(r *bufio.Reader) (string, error) {
 func (s *Server) dial(ctx context.Context, to netip.AddrPort) (*line, error) {
 	d := net.Dialer{Timeout: messageTime, Control: func(_, address string, _ syscall.RawConn) error {
 		a, err := netip.ParseAddrPort(address)
-		if err != nil || !s.allowed(a.Addr()) {
+		if err != nil || !s.reads(a.Addr()) {
 			return fmt.Errorf("%s is not a peer", address)
 		}
 		return nil
