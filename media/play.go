@@ -57,6 +57,7 @@ type play struct {
 	src    Source
 	digits *digits       // instead of src
 	begun  time.Duration // all times are since the pacer's start
+	heard  bool          // a frame of it has been taken
 	over   time.Duration // when the last frame is over, 0 while that is not known
 	done   chan struct{}
 	err    error // set before done is closed

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -182,9 +183,9 @@ func (p *passed) pass() {
 	}
 }
 
-// playing reports whether something plays that has begun to be sent.
+// playing reports whether something plays of which a frame has been sent.
 func (s *Stream) playing() bool {
-	return len(s.plays) > 0 && s.plays[0].begun <= s.next-pcm.FrameTime
+	return slices.ContainsFunc(s.plays, func(p *play) bool { return p.heard })
 }
 
 // relaySound sends a packet of sound on.

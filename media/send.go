@@ -82,8 +82,10 @@ func (s *Stream) pull(f pcm.Frame, asOf time.Duration) (p *play, sound bool) {
 		switch {
 		case p.begun > asOf:
 		case p.digits != nil && !p.digits.ended():
+			p.heard = true
 			return p, false
 		case p.digits == nil && p.src.Next(f):
+			p.heard = true
 			return p, true
 		default:
 			s.plays = append(s.plays[:i], s.plays[i+1:]...)
