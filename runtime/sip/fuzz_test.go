@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -42,8 +43,8 @@ func FuzzFrontDoor(f *testing.F) {
 	})
 }
 
-// FuzzServer sends a datagram of a peer's to a server that has a call up. It
-// must not panic, and must be alive after it.
+// FuzzServer sends a datagram of a peer's to a server that has a call up, with a
+// transfer under way. It must not panic, and must be alive after it.
 func FuzzServer(f *testing.F) {
 	for _, m := range tortures(f) {
 		f.Add(m.bytes)
@@ -52,8 +53,22 @@ func FuzzServer(f *testing.F) {
 		f.Add([]byte(method + " sip:100@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7:5070;branch=z9hG4bKx;rport\r\nFrom: <sip:alice@example.com>;tag=a1\r\nTo: <sip:100@192.0.2.1>;tag=TAG\r\nCall-ID: up\r\nCSeq: 2 " + method +
 			"\r\nContact: <sip:a@192.0.2.7>\r\nContent-Type: application/sdp\r\n\r\n" + pcmu))
 	}
+	const end = "Event: refer;id=1\r\nSubscription-State: terminated;reason=noresource\r\nContent-Type: message/sipfrag\r\n"
+	for _, r := range []field{{"REFER", toBob}, {"NOTIFY", end}} {
+		f.Add([]byte(r.name + " sip:100@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7:5070;branch=z9hG4bKx;rport\r\nFrom: <sip:alice@example.com>;tag=a1\r\nTo: <sip:100@192.0.2.1>;tag=TAG\r\nCall-ID: up\r\nCSeq: 2 " + r.name +
+			"\r\nContact: <sip:a@192.0.2.7>\r\n" + r.value + "\r\nSIP/2.0 200 OK\r\n"))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		bubble(t, func(c *Config) { c.Log = panics(t) }, func(bench *bench) {
+		bubble(t, func(c *Config) {
+			c.Log = panics(t)
+			c.Answer = func(ctx context.Context, l *Leg) {
+				l.OnRefer(func(string, func(int)) bool { return true })
+				if l.Answer(ctx) == nil {
+					l.Refer(ctx, "sip:bob@example.com", nil)
+					<-l.Done()
+				}
+			}
+		}, func(bench *bench) {
 			p := bench.phone("up")
 			p.invite(pcmu)
 			p.ack("")
