@@ -12,10 +12,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/hookswitch/hookswitch/media/pcm"
+	"github.com/hookswitch/hookswitch/media/vad"
 )
 
 // File is where a recording grows: *os.File is one, [Buffer] another.
@@ -48,7 +50,7 @@ const (
 	flushEvery = second / 2 // half of what a crash may cost: the other half is what the header tells too late
 	mostHeld   = 5 * second // that wait for the disk
 	around     = second / 5 // silence left before and after voice when trimmed
-	onset      = 2          // frames of voice until a detector is sure
+	mostLead   = second     // in which the first voice has begun when it is heard
 	mostQueued = 3          // frames of an input that wait for the clock
 )
 
@@ -69,13 +71,14 @@ type Recording struct {
 	paused, skip bool
 	inputs       []*input // the first is the clock
 	channels     []channel
-	pending      []byte // heard, not with the writer yet
-	writing      int    // bytes that are with the writer
-	missed       int    // frames dropped since pending became full
-	lost         int    // frames dropped in all
-	length       int    // frames recorded
-	quiet        int    // frames heard since the last voice on channel 0
-	after        int    // frames recorded since the last voice on any
+	pending      []byte    // heard, not with the writer yet
+	lead         []float64 // levels of the pending frames, while there was no voice to trim to
+	writing      int       // bytes that are with the writer
+	missed       int       // frames dropped since pending became full
+	lost         int       // frames dropped in all
+	length       int       // frames recorded
+	quiet        int       // frames heard since the last voice on channel 0
+	after        int       // frames recorded since the last voice on any
 
 	closing sync.Once
 	summary Summary
@@ -86,7 +89,7 @@ type Recording struct {
 type channel struct {
 	sum    []int32
 	frame  pcm.Frame
-	voice  *detector
+	voice  *vad.Detector
 	speech bool // was heard
 }
 
@@ -109,9 +112,12 @@ func New(f File, o Options) (*Recording, error) {
 		r.longest = max(1, min(r.longest, int(o.MaxLength/pcm.FrameTime)))
 	}
 	for i := range r.channels {
-		r.channels[i] = channel{sum: make([]int32, r.frame), frame: make(pcm.Frame, r.frame), voice: newDetector(o.Rate)}
+		r.channels[i] = channel{sum: make([]int32, r.frame), frame: make(pcm.Frame, r.frame), voice: vad.New(o.Rate)}
 	}
-	r.pending = make([]byte, 0, second*r.block)
+	r.pending = make([]byte, 0, (mostLead+1)*r.block)
+	if o.Trim {
+		r.lead = make([]float64, 0, mostLead)
+	}
 	if err := r.file.setSize(0); err != nil {
 		return nil, err
 	}
@@ -263,14 +269,45 @@ func (r *Recording) keep() {
 			r.pending = binary.LittleEndian.AppendUint16(r.pending, uint16(r.channels[i].frame[n]))
 		}
 	}
-	if r.trim && !r.speech() {
-		if over := len(r.pending) - (around+onset)*r.block; over > 0 {
-			r.pending = r.pending[:copy(r.pending, r.pending[over:])]
-		}
+	if r.lead != nil && !r.begun() {
 		return
 	}
 	if len(r.pending) >= flushEvery*r.block {
 		r.rouse()
+	}
+}
+
+// begun holds back what is heard until there is voice, and cuts the silence
+// before it then.
+//
+// A detector is sure of a voice that was there from the first frame only after
+// the first gap in it. So where the voice began is found when it is heard: at
+// the first frame that stands out from the quietest by what a detector asks
+// for.
+func (r *Recording) begun() bool {
+	const floor, margin = -60, 9 // dB
+	loudest := math.Inf(-1)
+	for i := range r.channels {
+		loudest = max(loudest, pcm.Level(r.channels[i].frame))
+	}
+	if len(r.lead) == mostLead {
+		r.cutLead(1)
+	}
+	r.lead = append(r.lead, loudest)
+	if !r.speech() {
+		return false
+	}
+	quietest := max(floor, slices.Min(r.lead))
+	r.cutLead(slices.IndexFunc(r.lead, func(level float64) bool { return level > quietest+margin }) - around)
+	r.lead = nil
+	return true
+}
+
+// cutLead drops the first n frames that are held back.
+func (r *Recording) cutLead(n int) {
+	if n = max(n, 0); n > 0 {
+		r.pending = r.pending[:copy(r.pending, r.pending[n*r.block:])]
+		r.lead = r.lead[:copy(r.lead, r.lead[n:])]
 	}
 }
 
@@ -301,7 +338,7 @@ func (r *Recording) write() {
 func (r *Recording) take(empty []byte) (out []byte, missed int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.writing = 0; r.trim && !r.speech() {
+	if r.writing = 0; r.lead != nil {
 		return empty, 0
 	}
 	out, r.pending = r.pending, empty
