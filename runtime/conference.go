@@ -2,13 +2,245 @@ package runtime
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"sync"
+	"time"
 
+	"github.com/hookswitch/hookswitch/media"
+	"github.com/hookswitch/hookswitch/media/pcm"
+	"github.com/hookswitch/hookswitch/media/tones"
 	"github.com/hookswitch/hookswitch/texml"
 	"github.com/hookswitch/hookswitch/verbs"
 )
 
-// Confer takes the call into a conference (verbs.Call).
-func (c *script) Confer(ctx context.Context, d *texml.Dial, conf *texml.Conference) (verbs.Dialed, error) {
-	c.Warn(conf, 0, "<Conference> is not supported by this version of hookswitch and was skipped")
-	return verbs.Dialed{Status: "failed"}, context.Cause(ctx)
+// Why a participant leaves by itself. The call goes on below <Dial>, except
+// after errWaitHungUp.
+var (
+	errStar       = errors.New("star was pressed")
+	errTime       = errors.New("timeLimit of <Dial> is over")
+	errNotSetUp   = errors.New("the document of waitUrl failed")
+	errWaitHungUp = errors.New("the document of waitUrl hung up")
+)
+
+// Confer takes the call into a conference (verbs.Call). It leaves when it is
+// over, by * with hangupOnStar, after the timeLimit, when the conference ends
+// or puts it out. All of these are DialCallStatus answered; failed is who could
+// not enter, or whose waitUrl cannot be had. Then, too, the action follows, or
+// without one the verb below.
+func (c *script) Confer(ctx context.Context, d *texml.Dial, n *texml.Conference) (verbs.Dialed, error) {
+	c.lively.Store(true)
+	if n.Record == "record-from-start" {
+		c.Warn(n, 0, "the conference is not recorded: recordings of conferences are not supported by this version of hookswitch")
+	}
+	in, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	seat, err := c.s.rooms.Enter(RoomName{c.rec.AccountSID, n.Room}, c.participant(n, leave))
+	if refused, ok := errors.AsType[*Refused](err); ok {
+		c.Warn(n, by(c.set.Dialect, refused.Telnyx, refused.Twilio), refused.Error())
+		return verbs.Dialed{Status: "failed"}, context.Cause(ctx)
+	}
+	if err != nil {
+		return verbs.Dialed{Status: "failed"}, err
+	}
+	c.note("conference", "joined "+n.Room, "", 0)
+	stop := c.watchOut(in, d, leave)
+	err = c.attend(in, n, seat)
+	leave(err)
+	stop()
+
+	why, status := DepartureHungUp, "in-progress"
+	if errors.Is(err, errNotSetUp) {
+		why = DepartureFailed
+	}
+	if ctx.Err() != nil {
+		status = "completed"
+	}
+	seat.Leave(why, status)
+	c.note("conference", "left "+n.Room, "", 0)
+	done := verbs.Dialed{Status: "answered", HangUp: errors.Is(err, errWaitHungUp) || errors.Is(err, ErrConferenceEnded)}
+	if errors.Is(err, errNotSetUp) {
+		c.Warn(n, 13233, "the document of waitUrl failed, so the call is not in the conference")
+		done.Status = "failed"
+	}
+	return done, context.Cause(ctx)
+}
+
+// jitters are the values of jitterBufferSize.
+var jitters = map[string]time.Duration{
+	"off": 0, "small": 20 * time.Millisecond, "medium": 40 * time.Millisecond, "large": 60 * time.Millisecond,
+}
+
+// participant is the call as one that enters the conference n.
+func (c *script) participant(n *texml.Conference, leave func(cause error)) Participant {
+	p := Participant{
+		CallSID: c.rec.SID, Label: n.ParticipantLabel, Stream: c.leg.Stream(), Dialect: c.set.Dialect, Form: c.params(nil),
+		Muted: n.Muted, StartOnEnter: n.StartConferenceOnEnter, EndOnExit: n.EndConferenceOnExit,
+		BeepOnEnter: n.Beep == "true" || n.Beep == "onEnter", BeepOnExit: n.Beep == "true" || n.Beep == "onExit",
+		Coach: n.Coach, Most: n.MaxParticipants, Jitter: jitters[n.JitterBufferSize],
+		Events: n.StatusCallbackEvent, Speak: c.speaker(), Leave: leave,
+	}
+	if n.StatusCallback != "" {
+		at, err := resolve(c.page.url, n.StatusCallback)
+		if err != nil {
+			c.Warn(n, 0, "statusCallback: "+err.Error())
+		}
+		p.Callback = Request{URL: at, Method: n.StatusCallbackMethod}
+	}
+	return p
+}
+
+// watchOut has the participant leave by * and after the time limit of d. stop
+// ends the watch.
+func (c *script) watchOut(in context.Context, d *texml.Dial, leave context.CancelCauseFunc) (stop func()) {
+	var keys <-chan rune // nil hears nothing
+	if d.HangupOnStar {
+		keys = c.leg.Stream().Keys(in)
+	}
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		limit := time.NewTimer(d.TimeLimit)
+		defer limit.Stop()
+		for {
+			select {
+			case key := <-keys:
+				if key == '*' {
+					leave(errStar)
+					return
+				}
+			case <-limit.C:
+				leave(errTime)
+				return
+			case <-in.Done():
+				return
+			}
+		}
+	})
+	return watch.Wait
+}
+
+// attend lets the participant hear what there is to be heard until in ends, and
+// returns why.
+func (c *script) attend(in context.Context, n *texml.Conference, seat Seat) error {
+	waited := false
+	for {
+		h, while, stop := seat.Hears(in)
+		if waited && h.Kind != HearsWait {
+			c.note("conference", "started "+n.Room, "", 0)
+		}
+		waited = h.Kind == HearsWait
+		err := c.hear(while, h, n, seat)
+		changed := errors.Is(context.Cause(while), ErrHearsOther)
+		stop()
+		switch {
+		case in.Err() != nil:
+			return context.Cause(in)
+		case changed:
+		case errors.Is(err, media.ErrClosed): // before the news of the hang-up came
+			<-in.Done()
+			return context.Cause(in)
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// hear plays what is heard until ctx ends.
+func (c *script) hear(ctx context.Context, h Hearing, n *texml.Conference, seat Seat) error {
+	switch h.Kind {
+	case HearsRoom:
+		return seat.Talk(ctx)
+	case HearsHold:
+		c.note("conference", "held in "+n.Room, "", 0)
+		if h.Hold == nil {
+			return c.music(ctx)
+		}
+		err := c.meanwhile(ctx, *h.Hold)
+		if errors.Is(err, errNotSetUp) {
+			return c.music(ctx) // what is wrong is noted
+		}
+		return err
+	}
+	if !n.HasWaitURL {
+		return c.music(ctx)
+	}
+	if n.WaitURL == "" {
+		return c.meanwhile(ctx, Request{})
+	}
+	at, err := resolve(c.page.url, n.WaitURL)
+	if err != nil {
+		c.Warn(n, 13233, "waitUrl: "+err.Error())
+		return errNotSetUp
+	}
+	return c.meanwhile(ctx, Request{URL: at, Method: n.WaitMethod})
+}
+
+// music plays our own until ctx ends. Both dialects have it where a document
+// names none: who hears nothing hangs up.
+func (c *script) music(ctx context.Context) error {
+	rate := c.leg.Stream().Rate()
+	return c.sound(ctx, "music", "", "", media.NewLoop(c.s.music(rate), rate))
+}
+
+// music is what is heard on hold, made once.
+func (s *Server) music(rate int) pcm.Clip {
+	key := clipKey{sha256.Sum256([]byte("music on hold")), rate}
+	clip, ok := s.clips.get(key)
+	if !ok {
+		clip = tones.Music(rate)
+		s.clips.put(key, clip)
+	}
+	return clip
+}
+
+// What a document may do that is heard before a conference or on hold.
+var (
+	twilioWait = []string{"Say", "Play", "Pause", "Redirect"}
+	telnyxWait = append(twilioWait[:len(twilioWait):len(twilioWait)], "Gather", "Hangup")
+)
+
+// meanwhile runs the document that r brings until ctx ends. A sound is repeated.
+// A document is not on Twilio, where silence follows it; on Telnyx it is fetched
+// again, unless it lasted less than a second. No URL is silence.
+func (c *script) meanwhile(ctx context.Context, r Request) error {
+	for again := r.URL != ""; again && ctx.Err() == nil; {
+		began := time.Now()
+		w := &script{call: c.call, first: r, allowed: by(c.set.Dialect, telnyxWait, twilioWait), code: 13238}
+		err := w.documents(ctx)
+		for err == nil && w.page.sound != nil && !w.hungUp && time.Since(began) >= 20*time.Millisecond {
+			began = time.Now()
+			_, err = w.play(ctx, w.page)
+		}
+		switch {
+		case ctx.Err() != nil:
+		case err != nil && w.page == nil, w.hungUp && w.page.sound != nil: // the sound cannot be played
+			return errNotSetUp
+		case w.hungUp:
+			return errWaitHungUp
+		}
+		again = err == nil && c.set.Dialect == texml.Telnyx && time.Since(began) >= time.Second
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// speaker returns what speaks announcements with the parameters that the call
+// has now. They are no part of the call, whose goroutine does not know of them.
+func (c *script) speaker() func(context.Context, Request, func(context.Context, media.Source) error) error {
+	rec, jar := c.rec, c.jar
+	return func(ctx context.Context, r Request, out func(context.Context, media.Source) error) error {
+		beside := &call{s: c.s, leg: c.leg, set: c.set, jar: jar, rec: rec}
+		a := &script{call: beside, first: r, allowed: twilioWait, code: 13238, out: out}
+		err := verbs.Guard(func() error { return a.documents(ctx) })
+		beside.mu.Lock()
+		events := beside.events
+		beside.mu.Unlock()
+		c.mu.Lock()
+		c.events = append(c.events, events...) // for the call's timeline
+		c.mu.Unlock()
+		if err == nil && a.hungUp {
+			err = errors.New("the sound cannot be played")
+		}
+		return err
+	}
 }

@@ -75,6 +75,7 @@ type Server struct {
 	clips     *clips
 	records   *recorder
 	queues    Queues
+	rooms     Rooms
 	due       chan struct{} // holds one value when a callback was queued
 }
 
@@ -97,8 +98,12 @@ func New(c Config) *Server {
 	}
 	s.records = newRecorder(s)
 	s.queues = newQueues(c.NewID)
+	s.rooms = newRooms(s)
 	return s
 }
+
+// Rooms are the conferences that are not over.
+func (s *Server) Rooms() Rooms { return s.rooms }
 
 // Close waits until the records of finished calls are stored. Callbacks that
 // are still owed stay in the store for the next start.

@@ -100,7 +100,11 @@ func (c *script) voice(ctx context.Context, speech ai.Speech, rate int) (pcm.Cli
 func (c *script) sound(ctx context.Context, kind, text, private string, src media.Source) error {
 	c.lively.Store(true)
 	c.note(kind, text, private, 0)
-	err := c.leg.Stream().Play(ctx, src)
+	out := c.out
+	if out == nil {
+		out = c.leg.Stream().Play
+	}
+	err := out(ctx, src)
 	if err != nil {
 		c.note(kind+" stopped", "", "", 0)
 	}
