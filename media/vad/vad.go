@@ -27,22 +27,40 @@ const (
 	hang = 10
 )
 
-// quietest is the lowest floor, -60 dBFS in power. Sound under -51 dBFS is no
-// voice, however quiet it is around it.
-var quietest = 32768 * 32768 * math.Pow(10, -60.0/10)
+var (
+	// quietest is the lowest floor. Sound under -51 dBFS is no voice, however
+	// quiet it is around it.
+	quietest = fullScale * math.Pow(10, -60.0/10)
+
+	// first is the highest floor to begin with: louder than that is rather a
+	// voice in the first frame than noise.
+	first = fullScale * math.Pow(10, -40.0/10)
+)
+
+// fullScale is the power of 0 dBFS.
+const fullScale = 32768 * 32768
 
 // Detector hears whether somebody speaks. It keeps a floor, the loudness of
 // what is there without a voice: that falls at once to what is heard, and
 // rises slowly. Frames 9 dB above it are loud, two of them in a row begin a
 // voice, and 200 ms without any end it.
 //
-// Loudness is all it knows: tones and music are voice until the floor has
-// reached them, after 8 s at -10 dBFS. Noise that begins is voice for as long
-// as its level is above -51 dBFS divided by 5 dB a second. A noise that was
-// there from the first frame never is.
+// These shares of the frames are heard as voice, of speech at -26 dBFS and of
+// other sounds; the test of this package prints them.
 //
-// The test of this package prints the share of frames that are heard as voice,
-// for voices of different kinds beside noise of different strength.
+//	                               alone   noise 20 dB below   10 dB       5 dB
+//	made syllables, the phrases    96-99 %             99 %     98 %    19-23 %
+//	the pauses between                 0                  0        0          0
+//	flite, a sentence with pauses     93 %             89 %  77-80 %    31-33 %
+//	espeak-ng, the same            94-95 %          90-91 %     82 %    32-44 %
+//	noise up to -40 dBFS from the first frame on      never
+//	noise at -45 dBFS that begins in silence          for 1.4 s
+//	noise at -30 dBFS that begins in silence          for 4.6 s
+//	a tone at -13 dBFS                                for 7.6 s
+//	keys of 100 ms, 100 ms apart                      all the time
+//
+// Loudness is all it knows: tones, keys and music are voice until the floor
+// has reached them, and a voice less than 6 dB above the noise is none.
 type Detector struct {
 	floor float64 // mean square of the samples; 0 before the first frame
 	loud  int     // frames in a row
@@ -56,7 +74,7 @@ func New(rate int) *Detector { return &Detector{} }
 func (d *Detector) Hear(f pcm.Frame) (speech bool) {
 	p := power(f)
 	if d.floor == 0 {
-		d.floor = p
+		d.floor = min(p, first)
 	}
 	d.floor = max(quietest, min(p, d.floor*rise))
 	if p < d.floor*margin {

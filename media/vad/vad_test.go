@@ -1,0 +1,332 @@
+package vad
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hookswitch/hookswitch/media/pcm"
+	"github.com/hookswitch/hookswitch/media/wav"
+)
+
+// nominal is the level of a voice while it speaks, in dBFS (ITU-T P.56 calls
+// -26 the nominal active level).
+const nominal = -26
+
+// phrase and pause are the parts of made speech, by turns.
+const (
+	phrase = 2400 * time.Millisecond
+	pause  = 1600 * time.Millisecond
+)
+
+// voiced is made speech, 4 phrases and as many pauses: a buzz between 100 and
+// 140 Hz with two formants, in syllables of 200 ms that swell and fade, a stop
+// of 60 ms after each third.
+func voiced(rate int) pcm.Clip {
+	c := pcm.Silence(rate, 4*(phrase+pause))
+	turn := 0.0
+	for i := range c.Samples {
+		at := time.Duration(i) * time.Second / time.Duration(rate)
+		in := at % (phrase + pause)
+		word := in % (660 * time.Millisecond)
+		if in >= phrase || word >= 600*time.Millisecond {
+			continue
+		}
+		pitch := 120 + 20*math.Sin(2*math.Pi*1.3*at.Seconds())
+		turn += pitch / float64(rate)
+		swell := 0.15 + 0.85*math.Sin(math.Pi*(word%(200*time.Millisecond)).Seconds()/0.2)
+		v := 0.0
+		for h := 1.0; h*pitch < 3400; h++ {
+			f := h * pitch
+			strength := 1/(1+math.Pow((f-600)/150, 2)) + 0.4/(1+math.Pow((f-1700)/200, 2)) + 0.05
+			v += strength * math.Sin(2*math.Pi*h*turn)
+		}
+		c.Samples[i] = int16(600 * swell * v)
+	}
+	return atLevel(c, nominal)
+}
+
+// atLevel brings the part of c that is not silent to level, in dBFS.
+func atLevel(c pcm.Clip, level float64) pcm.Clip {
+	var spoken []int16
+	for f := range frames(c) {
+		if pcm.Level(f) > -60 {
+			spoken = append(spoken, f...)
+		}
+	}
+	gain := math.Pow(10, (level-pcm.Level(spoken))/20)
+	out := pcm.Clip{Rate: c.Rate, Samples: make([]int16, len(c.Samples))}
+	for i, v := range c.Samples {
+		out.Samples[i] = clip(gain * float64(v))
+	}
+	return out
+}
+
+// noise is white noise.
+func noise(rate int, d time.Duration, level float64) pcm.Clip {
+	c := pcm.Silence(rate, d)
+	random := rand.New(rand.NewPCG(1, 2))
+	peak := 32768 * math.Pow(10, level/20)
+	for i := range c.Samples {
+		c.Samples[i] = clip(peak * random.NormFloat64())
+	}
+	return c
+}
+
+func clip(v float64) int16 { return int16(max(math.MinInt16, min(math.MaxInt16, v))) }
+
+// both is two sounds at once, as long as the first.
+func both(a, b pcm.Clip) pcm.Clip {
+	out := pcm.Clip{Rate: a.Rate, Samples: slices.Clone(a.Samples)}
+	for i, v := range b.Samples[:min(len(a.Samples), len(b.Samples))] {
+		out.Samples[i] = clip(float64(a.Samples[i]) + float64(v))
+	}
+	return out
+}
+
+// then is sounds one after the other.
+func then(cs ...pcm.Clip) pcm.Clip {
+	out := pcm.Clip{Rate: cs[0].Rate}
+	for _, c := range cs {
+		out.Samples = append(out.Samples, c.Samples...)
+	}
+	return out
+}
+
+// frames are the whole frames of c.
+func frames(c pcm.Clip) func(func(pcm.Frame) bool) {
+	return func(yield func(pcm.Frame) bool) {
+		for f := range slices.Chunk(c.Samples, pcm.FrameLen(c.Rate)) {
+			if len(f) == pcm.FrameLen(c.Rate) && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// heard is for each frame whether there is voice in it.
+func heard(c pcm.Clip) (speech []bool) {
+	d := New(c.Rate)
+	for f := range frames(c) {
+		speech = append(speech, d.Hear(f))
+	}
+	return speech
+}
+
+func share(speech []bool) float64 {
+	n := 0
+	for _, s := range speech {
+		if s {
+			n++
+		}
+	}
+	return 100 * float64(n) / float64(max(1, len(speech)))
+}
+
+// split parts the frames of made speech into those of phrases and those of
+// pauses, less the 200 ms that a voice is held on.
+func split(speech []bool) (in, between []bool) {
+	for i, s := range speech {
+		switch at := time.Duration(i) * pcm.FrameTime % (phrase + pause); {
+		case at < phrase:
+			in = append(in, s)
+		case at >= phrase+hang*pcm.FrameTime:
+			between = append(between, s)
+		}
+	}
+	return in, between
+}
+
+func TestVoices(t *testing.T) {
+	for _, rate := range []int{8000, 16000} {
+		voice := voiced(rate)
+		over := func(snr float64) pcm.Clip { return both(voice, noise(rate, time.Minute, nominal-snr)) }
+		tests := []struct {
+			name        string
+			sound       pcm.Clip
+			least, most float64 // percent of the frames of phrases, and of pauses
+		}{
+			{"a voice", voice, 95, 0},
+			{"a quiet voice", atLevel(voice, -40), 90, 0},
+			{"a loud voice", atLevel(voice, -12), 95, 0},
+			{"20 dB over noise", over(20), 95, 0},
+			{"15 dB over noise", over(15), 92, 0},
+			{"10 dB over noise", over(10), 85, 0},
+			{"5 dB over noise", over(5), 0, 0},
+			{"on a line with an offset", both(voice, offset(rate, 2000)), 95, 0},
+		}
+		for _, tt := range tests {
+			in, between := split(heard(tt.sound))
+			t.Logf("%5d Hz  %-26s  phrases %3.0f %%  pauses %3.0f %%", rate, tt.name, share(in), share(between))
+			if got := share(in); got < tt.least {
+				t.Errorf("%d Hz: %s: %.1f %% of the phrases are voice, want %.0f or more", rate, tt.name, got, tt.least)
+			}
+			if got := share(between); got > tt.most {
+				t.Errorf("%d Hz: %s: %.1f %% of the pauses are voice, want %.0f or less", rate, tt.name, got, tt.most)
+			}
+		}
+	}
+}
+
+// offset is a minute at v.
+func offset(rate int, v int16) pcm.Clip {
+	out := pcm.Silence(rate, time.Minute)
+	for i := range out.Samples {
+		out.Samples[i] = v
+	}
+	return out
+}
+
+func TestOtherSounds(t *testing.T) {
+	for _, rate := range []int{8000, 16000} {
+		quiet := pcm.Silence(rate, time.Second)
+		tests := []struct {
+			name        string
+			sound       pcm.Clip
+			least, most float64 // percent of the frames
+		}{
+			{"silence", pcm.Silence(rate, 10*time.Second), 0, 0},
+			{"the noise of an idle line", noise(rate, 10*time.Second, -70), 0, 0},
+			{"noise from the start", noise(rate, 10*time.Second, -50), 0, 0},
+			{"loud noise from the start", noise(rate, 10*time.Second, -41), 0, 0},
+			{"louder than most voices", noise(rate, 10*time.Second, -25), 10, 20},
+			{"a hum from the start", pcm.Tone(rate, 20*time.Second, 0.05, 50, 150), 0, 0},
+			{"noise that begins", then(quiet, noise(rate, 19*time.Second, -45)), 3, 10},
+			{"loud noise that begins", then(quiet, noise(rate, 19*time.Second, -30)), 15, 30},
+			{"a click", then(quiet, noise(rate, 10*time.Millisecond, -10), quiet), 0, 0},
+			{"a tone is voice for long", then(quiet, pcm.Tone(rate, 4*time.Second, 0.3, 440)), 78, 80},
+			{"but not for ever", then(quiet, pcm.Tone(rate, 19*time.Second, 0.3, 440)), 30, 60},
+			{"keys are voice", dtmf(rate), 50, 100},
+		}
+		for _, tt := range tests {
+			got := share(heard(tt.sound))
+			t.Logf("%5d Hz  %-26s  %3.0f %%", rate, tt.name, got)
+			if got < tt.least || got > tt.most {
+				t.Errorf("%d Hz: %s: %.1f %% is voice, want %.0f to %.0f", rate, tt.name, got, tt.least, tt.most)
+			}
+		}
+	}
+}
+
+// dtmf is ten keys of 100 ms with as much silence after each.
+func dtmf(rate int) pcm.Clip {
+	key := then(pcm.Tone(rate, 100*time.Millisecond, 0.3, 697, 1209), pcm.Silence(rate, 100*time.Millisecond))
+	return then(key, key, key, key, key, key, key, key, key, key)
+}
+
+// Onset and hang, frame by frame.
+func TestFrames(t *testing.T) {
+	loud, quiet := pcm.Tone(8000, pcm.FrameTime, 0.3, 440).Samples, make(pcm.Frame, 160)
+	const tail = "##########" // 200 ms
+	tests := []struct{ name, in, want string }{
+		{"one loud frame is none", "..#..", "....."},
+		{"two are", "..##.............", "...#" + tail + "..."},
+		{"one alone goes on with it", "..##....#............", "...######" + tail + ".."},
+		{"two that are apart", "#.#.#", "....."},
+		{"voice in the first frame counts", "###....", ".######"},
+	}
+	for _, tt := range tests {
+		d, got := New(8000), ""
+		for _, c := range tt.in {
+			f := quiet
+			if c == '#' {
+				f = loud
+			}
+			if d.Hear(f) {
+				got += "#"
+			} else {
+				got += "."
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s: %s is heard as %s, want %s", tt.name, tt.in, got, tt.want)
+		}
+	}
+}
+
+func TestNoSamplesAreSilence(t *testing.T) {
+	d := New(8000)
+	for range 100 {
+		if d.Hear(nil) {
+			t.Fatal("voice in nothing")
+		}
+	}
+}
+
+const sentence = "Please hold the line. All our agents are busy; somebody will be with you in a few minutes. " +
+	"If you would rather be called back, press one, and say your name after the tone."
+
+// Voices of programs, where there are any: what they say is voice, and
+// somebody who speaks without noise is heard to the last word.
+func TestPrograms(t *testing.T) {
+	programs := map[string][]string{
+		"flite":     {"-o", "OUT", "-t", sentence},
+		"espeak-ng": {"-w", "OUT", sentence},
+	}
+	for _, name := range []string{"flite", "espeak-ng"} {
+		t.Run(name, func(t *testing.T) {
+			program, err := exec.LookPath(name)
+			if err != nil {
+				t.Skip("not installed, so its voice was not tried")
+			}
+			file := filepath.Join(t.TempDir(), "out.wav")
+			var args []string
+			for _, a := range programs[name] {
+				args = append(args, strings.Replace(a, "OUT", file, 1))
+			}
+			if out, err := exec.Command(program, args...).CombinedOutput(); err != nil {
+				t.Skipf("%v: %s", err, out)
+			}
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			spoken, err := wav.Decode(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, rate := range []int{8000, 16000} {
+				said := atLevel(spoken.At(rate), nominal)
+				quiet := pcm.Silence(rate, time.Second)
+				table := fmt.Sprintf("%5d Hz ", rate)
+				for _, tt := range []struct {
+					snr, least float64
+				}{{100, 85}, {20, 80}, {10, 60}, {5, 0}} {
+					c := then(quiet, said, quiet)
+					if tt.snr < 100 {
+						c = both(c, noise(rate, time.Minute, nominal-tt.snr))
+					}
+					speech := heard(c)
+					in := speech[50 : len(speech)-50]
+					table += fmt.Sprintf("  %.0f dB: %.0f %%", tt.snr, share(in))
+					if got := share(in); got < tt.least {
+						t.Errorf("%d Hz, %.0f dB over noise: %.1f %% is voice, want %.0f or more", rate, tt.snr, got, tt.least)
+					}
+					if got := share(speech[len(speech)-40:]); got > 0 {
+						t.Errorf("%d Hz, %.0f dB over noise: %.1f %% of the silence after it is voice", rate, tt.snr, got)
+					}
+				}
+				t.Log(table)
+			}
+		})
+	}
+}
+
+func BenchmarkHear(b *testing.B) {
+	for _, rate := range []int{8000, 16000} {
+		b.Run(fmt.Sprint(rate), func(b *testing.B) {
+			d, f := New(rate), pcm.Tone(rate, pcm.FrameTime, 0.3, 440).Samples
+			b.ReportAllocs()
+			for b.Loop() {
+				d.Hear(f)
+			}
+		})
+	}
+}
