@@ -26,6 +26,7 @@ type Route struct {
 	StatusCallback       string // URL
 	StatusCallbackMethod string
 	StatusCallbackEvents []string // initiated, ringing, answered, completed; none is completed
+	Transfers            bool     // who is dialled may move the call elsewhere (REFER)
 	Account              string   // SID; "" is the default account
 	Dialect              texml.Dialect
 	HasDialect           bool // false: the account's dialect

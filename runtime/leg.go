@@ -83,6 +83,10 @@ type Destination struct {
 	Display string // display name beside From
 	Headers map[string][]string
 
+	// Because has the headers of the INVITE that this call is placed because of,
+	// nil for none: a call that goes round in circles is known by them.
+	Because map[string][]string
+
 	// Username and Password answer a challenge; "" are those of the trunk.
 	Username, Password string
 }

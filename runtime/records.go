@@ -14,6 +14,7 @@ type recorder struct {
 	queues [8]chan save
 	seed   maphash.Seed
 	wg     sync.WaitGroup
+	closed sync.Once
 }
 
 // save is one state change of a call.
@@ -70,8 +71,10 @@ func (r *recorder) put(sv save) {
 
 // close waits until everything put before is stored.
 func (r *recorder) close() {
-	for _, q := range r.queues {
-		close(q)
-	}
+	r.closed.Do(func() {
+		for _, q := range r.queues {
+			close(q)
+		}
+	})
 	r.wg.Wait()
 }

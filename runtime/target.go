@@ -74,7 +74,7 @@ func (c *script) to(d *texml.Dial, uri string) Destination {
 	for name, value := range uriHeaders(tail) {
 		headers[name] = append(headers[name], value)
 	}
-	return Destination{To: uri, From: cmp.Or(d.CallerID, c.rec.From), Display: d.FromDisplay, Headers: headers}
+	return Destination{To: uri, From: cmp.Or(d.CallerID, c.rec.From), Display: d.FromDisplay, Headers: headers, Because: c.set.Headers}
 }
 
 // addresses are those of a <Sip>, in the order in which they are tried: lower

@@ -22,7 +22,7 @@ import (
 type Config struct {
 	SIP        SIPConfig        `yaml:"sip"`
 	Media      MediaConfig      `yaml:"media"`
-	Dial       DialConfig       `yaml:"dial" later:"yes"`
+	Dial       DialConfig       `yaml:"dial"`
 	HTTP       HTTPConfig       `yaml:"http" later:"yes"`
 	Webhooks   WebhookConfig    `yaml:"webhooks"`
 	Accounts   []Account        `yaml:"accounts"`
@@ -39,7 +39,7 @@ type SIPConfig struct {
 	ExternalIP netip.Addr     `yaml:"external_ip"`
 	ACL        []netip.Prefix `yaml:"acl"` // empty: loopback only
 	Users      []SIPUser      `yaml:"users" later:"yes"`
-	Trunks     []Trunk        `yaml:"trunks" later:"yes"`
+	Trunks     []Trunk        `yaml:"trunks"`
 }
 
 type SIPUser struct {
@@ -47,27 +47,29 @@ type SIPUser struct {
 	Password string `yaml:"password" need:"yes"`
 }
 
+// Trunk is a provider of numbers and lines.
 type Trunk struct {
 	Name        string      `yaml:"name" need:"yes"`
 	Profile     string      `yaml:"profile" oneof:"telnyx twilio generic" default:"generic"`
-	Region      string      `yaml:"region"`
-	Server      string      `yaml:"server"`
-	Register    bool        `yaml:"register"`
+	Region      string      `yaml:"region"`             // of telnyx
+	Server      string      `yaml:"server" is:"server"` // "": that of the profile and region, if it has one
+	Register    bool        `yaml:"register" later:"yes"`
 	Disabled    bool        `yaml:"disabled"`
-	Username    string      `yaml:"username"`
+	Username    string      `yaml:"username" later:"yes"`
 	Credentials Credentials `yaml:"credentials"`
 	Allow       []string    `yaml:"allow" is:"host"`
-	Transport   string      `yaml:"transport" oneof:"udp tcp tls" default:"udp"`
-	SRTP        string      `yaml:"srtp" oneof:"off optional required" default:"off"`
-	Codecs      []string    `yaml:"codecs" oneof:"opus g722 pcmu pcma"` // empty: media.codecs
-	MaxCalls    int         `yaml:"max_calls" range:"0 100000"`         // 0: limits.max_calls
-	MaxCPS      int         `yaml:"max_cps" range:"0 10000"`            // 0: limits.max_cps
+	Emergency   bool        `yaml:"emergency"`
+	Transport   string      `yaml:"transport" is:"transport" oneof:"udp tcp tls" default:"udp"`
+	SRTP        string      `yaml:"srtp" oneof:"off optional required" default:"off" later:"yes"`
+	Codecs      []string    `yaml:"codecs" oneof:"opus g722 pcmu pcma" later:"yes"` // empty: media.codecs
+	MaxCalls    int         `yaml:"max_calls" range:"0 100000"`                     // 0: limits.max_calls
+	MaxCPS      int         `yaml:"max_cps" range:"0 10000"`                        // 0: limits.max_cps
 }
 
 type Credentials struct {
 	Username string `yaml:"username"`
 	Password string `yaml:"password"`
-	Realm    string `yaml:"realm"`
+	Realm    string `yaml:"realm" later:"yes"`
 }
 
 type MediaConfig struct {
@@ -79,11 +81,11 @@ type MediaConfig struct {
 	Timeout time.Duration `yaml:"timeout" zero:"off" default:"30s"`
 }
 
-// DialConfig says what a document may dial: patterns as those of routes, and
-// countries as ISO 3166 codes.
+// DialConfig says what a document may dial, beside this machine: patterns of
+// numbers and addresses, and countries as ISO 3166 codes.
 type DialConfig struct {
-	Allow     []string `yaml:"allow" is:"pattern"`
-	Deny      []string `yaml:"deny" is:"pattern"`
+	Allow     []string `yaml:"allow" is:"dial_allow"`
+	Deny      []string `yaml:"deny" is:"dial_deny"`
 	Countries []string `yaml:"countries" is:"country"`
 }
 
@@ -142,6 +144,7 @@ type RouteConfig struct {
 	StatusCallback       string   `yaml:"status_callback" is:"url"`
 	StatusCallbackMethod string   `yaml:"status_callback_method" oneof:"GET POST" default:"POST"`
 	StatusCallbackEvents []string `yaml:"status_callback_events" oneof:"initiated ringing answered completed" default:"completed"`
+	Transfers            bool     `yaml:"transfers"`
 	Account              string   `yaml:"account"`
 	Dialect              string   `yaml:"dialect" oneof:"telnyx twilio"` // "": the account's
 }
@@ -154,7 +157,7 @@ func (c *Config) FlowRoutes() []flows.Route {
 			To: r.To, From: r.From, VoiceURL: r.VoiceURL, Flow: r.Flow, Playbook: r.Playbook, Method: r.Method,
 			FallbackURL: r.FallbackURL, FallbackMethod: r.FallbackMethod,
 			StatusCallback: r.StatusCallback, StatusCallbackMethod: r.StatusCallbackMethod,
-			StatusCallbackEvents: r.StatusCallbackEvents, Account: r.Account,
+			StatusCallbackEvents: r.StatusCallbackEvents, Transfers: r.Transfers, Account: r.Account,
 		}
 		if d, err := texml.ParseDialect(r.Dialect); err == nil {
 			route.Dialect, route.HasDialect = d, true

@@ -154,6 +154,12 @@ func (d *decoder) together(c *Config) {
 			d.add(at(path), texml.Fatal, path+": "+s.Msg, s.Fix)
 		}
 	}
+	for i, t := range c.SIP.Trunks {
+		path := fmt.Sprintf("sip.trunks[%d]", i)
+		for _, slip := range t.slips(c.SIP.Trunks[:i]) {
+			d.add(at(path+slip.key), texml.Fatal, path+slip.key+" "+slip.msg, slip.fix)
+		}
+	}
 	if (c.HTTP.TLS.Cert == "") != (c.HTTP.TLS.Key == "") {
 		d.add(at("http.tls"), texml.Fatal, "http.tls needs both cert and key", "write the other one too")
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/hookswitch/hookswitch/flows"
+	"github.com/hookswitch/hookswitch/runtime/outbound"
 	"github.com/hookswitch/hookswitch/runtime/webhook"
 )
 
@@ -36,8 +37,14 @@ func ruleOf(name string) rule {
 		return hostRule
 	case "allow_host":
 		return allowHostRule
-	case "pattern":
-		return patternRule
+	case "server":
+		return outbound.CheckServer
+	case "transport":
+		return transportRule
+	case "dial_allow":
+		return func(v string) error { return outbound.CheckPattern(v, true) }
+	case "dial_deny":
+		return func(v string) error { return outbound.CheckPattern(v, false) }
 	case "country":
 		return countryRule
 	case "codec":
@@ -118,18 +125,21 @@ func allowHostRule(v string) error {
 	return nil
 }
 
-func patternRule(v string) error {
-	_, err := flows.NewTable([]flows.Route{{To: v, Flow: "any"}})
-	var slips flows.Errors
-	if errors.As(err, &slips) {
-		return fmt.Errorf("%s; %s", slips[0].Msg, slips[0].Fix)
+func countryRule(v string) error {
+	switch {
+	case outbound.KnownCountry(v):
+		return nil
+	case outbound.KnownCountry(strings.ToUpper(v)):
+		return errors.New("is no country; write " + strings.ToUpper(v))
+	case strings.EqualFold(v, "UK"):
+		return errors.New("is no country; write GB")
 	}
-	return err
+	return errors.New("is no country; write its ISO 3166 code of two capitals, as in DE")
 }
 
-func countryRule(v string) error {
-	if len(v) != 2 || strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return errors.New("is no country; write its ISO 3166 code of two capitals, as in DE")
+func transportRule(v string) error {
+	if v == "tls" {
+		return notYet("the transport tls")
 	}
 	return nil
 }

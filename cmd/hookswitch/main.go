@@ -12,6 +12,7 @@ import (
 const usage = `hookswitch answers telephone calls with TeXML (TwiML) documents.
 
   hookswitch serve [FLOW]          answer calls; FLOW is a TeXML file or a webhook URL
+  hookswitch call SIP_URI FLOW     place one call and run FLOW on it
   hookswitch check FILE|DIR|URL... find every slip in documents and configuration
   hookswitch test FILE|DIR...      run call scripts in virtual time
   hookswitch verify-signature      find which form of a URL a received signature fits
@@ -38,6 +39,8 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	switch command {
 	case "serve":
 		return serve(rest, out, errOut)
+	case "call":
+		return call(rest, out, errOut)
 	case "check":
 		return check(rest, out, errOut)
 	case "test":

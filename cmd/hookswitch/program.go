@@ -6,18 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hookswitch/hookswitch/ai/local"
 	"github.com/hookswitch/hookswitch/flows"
 	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/runtime"
+	"github.com/hookswitch/hookswitch/runtime/outbound"
 	"github.com/hookswitch/hookswitch/runtime/sip"
 	"github.com/hookswitch/hookswitch/runtime/store"
 	"github.com/hookswitch/hookswitch/runtime/webhook"
@@ -37,21 +40,34 @@ type program struct {
 	noVoice  error
 	log      *slog.Logger
 
-	store     *store.DB
-	web       *webhook.Client
-	calls     *runtime.Server
-	pacer     *media.Pacer
-	sip       *sip.Server
-	calling   context.Context // of all calls
-	hangUp    context.CancelFunc
-	stop      context.CancelFunc // of the callbacks' delivery
-	delivered chan error
+	store      runtime.Store
+	recordings runtime.Recordings
+	folder     *store.Folder       // of them; nil when they are in memory
+	watch      func(runtime.Event) // sees every event of every call; may be nil
+	policy     *outbound.Policy
+	web        *webhook.Client
+	calls      *runtime.Server
+	pacer      *media.Pacer
+	sip        *sip.Server
+	placed     sync.WaitGroup  // calls, until they are over
+	calling    context.Context // of all calls
+	hangUp     context.CancelFunc
+	stop       context.CancelFunc // of the callbacks' delivery
+	delivered  chan error
+}
+
+// setting is what a command asks of the program besides its configuration.
+type setting struct {
+	flow    string              // that answers, or runs; "" is what the routes say
+	dialect string              // "" is the account's
+	once    bool                // for one call: nothing is kept
+	watch   func(runtime.Event) // sees every event; may be nil
 }
 
 // start puts the parts together and begins to answer. The program lives until
 // close; ctx is only for its start.
-func start(ctx context.Context, cfg *Config, flow, dialect string, log *slog.Logger) (p *program, err error) {
-	p = &program{cfg: cfg, dialect: dialect, accounts: map[string]Account{}, files: &flows.Files{}, log: log}
+func start(ctx context.Context, cfg *Config, set setting, log *slog.Logger) (p *program, err error) {
+	p = &program{cfg: cfg, dialect: set.dialect, watch: set.watch, accounts: map[string]Account{}, files: &flows.Files{}, log: log}
 	defer func() {
 		if err != nil {
 			p.close()
@@ -66,20 +82,22 @@ func start(ctx context.Context, cfg *Config, flow, dialect string, log *slog.Log
 		return p, err
 	}
 	p.accounts[p.first.SID] = p.first
-	if err := p.routes(flow); err != nil {
+	if err := p.routes(set.flow); err != nil {
 		return p, err
 	}
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return p, err
 	}
-	url := cfg.Store.URL
-	if url == "" {
-		url = filepath.Join(cfg.Data, "hookswitch.db")
-	}
-	if p.store, err = store.Open(url); err != nil {
+	if set.once {
+		p.store, p.recordings = store.Memory(), store.MemoryRecordings()
+	} else if err := p.keep(ctx); err != nil {
 		return p, err
 	}
-	conf := runtime.Config{Store: p.store, Log: log, MaxCall: cfg.Limits.CallDuration, Observe: p.observe}
+	if p.policy, err = outbound.New(cfg.Outbound()); err != nil {
+		return p, err
+	}
+	conf := runtime.Config{Store: p.store, Recordings: p.recordings, PublicURL: cfg.HTTP.PublicURL, Log: log,
+		MaxCall: cfg.Limits.CallDuration, Observe: p.observe, Dial: p.dial}
 	if p.voice, p.noVoice = local.Find(); p.noVoice == nil {
 		conf.Voice = p.voice
 	}
@@ -105,8 +123,12 @@ func start(ctx context.Context, cfg *Config, flow, dialect string, log *slog.Log
 	if silence == 0 {
 		silence = -1 // sip.Config has it so
 	}
+	trunks, err := newPeers(net.DefaultResolver, p.policy.Peers()).look(ctx)
+	if err != nil {
+		log.Warn("calls from there are not answered", "error", err)
+	}
 	if p.sip, err = sip.Listen(sip.Config{
-		Listen: cfg.SIP.Listen, ExternalIP: cfg.SIP.ExternalIP, ACL: cfg.SIP.ACL,
+		Listen: cfg.SIP.Listen, ExternalIP: cfg.SIP.ExternalIP, ACL: acl(cfg.SIP.ACL, trunks),
 		Ports: ports, Pacer: p.pacer, Codecs: codecs, MediaTimeout: silence,
 		MaxCalls: cfg.Limits.MaxCalls, MaxCPS: cfg.Limits.MaxCPS,
 		UserAgent: "hookswitch", Log: log, Answer: p.answer,
@@ -117,6 +139,25 @@ func start(ctx context.Context, cfg *Config, flow, dialect string, log *slog.Log
 	p.stop, p.delivered = stop, make(chan error, 1)
 	go func() { p.delivered <- p.calls.Deliver(deliver, p.signer) }()
 	return p, nil
+}
+
+// keep opens what keeps records and recordings, and finishes those that a crash
+// left.
+func (p *program) keep(ctx context.Context) error {
+	url := p.cfg.Store.URL
+	if url == "" {
+		url = filepath.Join(p.cfg.Data, "hookswitch.db")
+	}
+	db, err := store.Open(url)
+	if err != nil {
+		return err
+	}
+	p.store = db
+	if p.folder, err = store.OpenFolder(filepath.Join(p.cfg.Data, "recordings")); err != nil {
+		return err
+	}
+	p.recordings = p.folder
+	return store.Recover(ctx, p.store, p.folder)
 }
 
 // routes makes the table of what answers: the flow of the command line alone,
@@ -219,6 +260,7 @@ func (p *program) answer(_ context.Context, leg *sip.Leg) {
 
 		StatusCallback: runtime.Request{URL: route.StatusCallback, Method: route.StatusCallbackMethod},
 		StatusEvents:   route.StatusCallbackEvents,
+		Transfers:      route.Transfers,
 	})
 	p.log.Info("call over", "from", party(inv.From), "to", party(to), "lasted", time.Since(began).Round(time.Millisecond))
 }
@@ -281,6 +323,9 @@ func (p *program) signer(sid string, telnyx bool) (webhook.Signer, bool) {
 
 // observe logs what happens in calls: slips as they are, steps when asked to.
 func (p *program) observe(sid string, e runtime.Event) {
+	if p.watch != nil {
+		p.watch(e)
+	}
 	level := slog.LevelDebug
 	if e.Kind == "warning" || e.Kind == "error" {
 		level = slog.LevelWarn
@@ -326,6 +371,7 @@ func (p *program) close() error {
 	if p.sip != nil {
 		errs = append(errs, p.sip.Close())
 	}
+	p.placed.Wait()
 	if p.calls != nil {
 		p.calls.Close()
 	}
@@ -341,6 +387,9 @@ func (p *program) close() error {
 	}
 	if p.store != nil {
 		errs = append(errs, p.store.Close())
+	}
+	if p.folder != nil {
+		errs = append(errs, p.folder.Close())
 	}
 	return errors.Join(append(errs, p.files.Close())...)
 }

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hookswitch/hookswitch/runtime"
+)
+
+const callUsage = `usage: hookswitch call SIP_URI FLOW [flags]
+
+Places one call and runs FLOW on it once it is answered: a TeXML file, an
+example such as embed:hello.xml, or the URL of a webhook. What happens is shown
+as it happens; Ctrl-C hangs up.
+
+  hookswitch call sip:alice@192.168.1.20 hello.xml
+  hookswitch call sip:100@127.0.0.1:5080 http://127.0.0.1:3000/voice --from 200
+  hookswitch call +4930123456 survey.xml --from +4989654321 --record answer.wav
+
+A number needs a trunk (sip.trunks in the configuration) and the leave to call
+it (dial); an address that is written here may be called.
+
+Exit status: 0 answered, 1 failed, 2 wrong command line, 3 busy, 4 no answer,
+5 given up before the answer.
+
+`
+
+// exitOf is the exit status of each outcome.
+var exitOf = map[string]int{"completed": 0, "failed": 1, "busy": 3, "no-answer": 4, "canceled": 5}
+
+// headerFlags are the values of --header.
+type headerFlags map[string][]string
+
+func (h headerFlags) String() string { return "" }
+
+func (h headerFlags) Set(text string) error {
+	name, value, ok := strings.Cut(text, ":")
+	if name = strings.TrimSpace(name); !ok || name == "" {
+		return errors.New(`write --header "X-Name: value"`)
+	}
+	h[name] = append(h[name], strings.TrimSpace(value))
+	return nil
+}
+
+// call is the command: it places one call.
+func call(args []string, out, errOut io.Writer) int {
+	fs := flag.NewFlagSet("call", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	headers := headerFlags{}
+	from := fs.String("from", "hookswitch", "caller `id`: a number or a name")
+	fs.Var(headers, "header", "further `\"Name: value\"` of the INVITE; may be given again")
+	record := fs.String("record", "", "write the call into this WAV `file`: they on the left channel, we on the right")
+	timeout := fs.Duration("timeout", time.Minute, "how long it may ring")
+	local := fs.String("sip", "", "`host:port` to call from (default: any port of the address that leads there)")
+	configPath := fs.String("config", "", "configuration `file` (default hookswitch.yaml, if there is one)")
+	data := fs.String("data", "", "`folder` of the account (data; default hookswitch-data)")
+	dialect := fs.String("dialect", "", "telnyx or twilio (default: the account's, telnyx)")
+	verbose := fs.Bool("verbose", false, "log each step")
+	operands, err := parseOperands(fs, args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(out, callUsage)
+		fs.SetOutput(out)
+		fs.PrintDefaults()
+		return 0
+	}
+	if err == nil && len(operands) != 2 {
+		err = errors.New("whom to call, and the flow to run; such as: hookswitch call sip:alice@192.168.1.20 hello.xml")
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, "hookswitch call:", err)
+		return 2
+	}
+	cfg, slips := serveConfig(*configPath)
+	for _, s := range slips {
+		fmt.Fprintln(errOut, s)
+	}
+	if cfg == nil {
+		return 1
+	}
+	if err := override(cfg, *local, "", "", *data, *dialect); err != nil {
+		fmt.Fprintln(errOut, "hookswitch call:", err)
+		return 2
+	}
+	to := operands[0]
+	if *local == "" {
+		host := "0.0.0.0"
+		if strings.Contains(to, "@127.") || strings.Contains(to, "@localhost") {
+			host = "127.0.0.1"
+		}
+		cfg.SIP.Listen = []string{"udp://" + host + ":0", "tcp://" + host + ":0"}
+	}
+	cfg.SIP.ACL = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/32")} // nobody: we do not answer calls here
+	if strings.HasPrefix(to, "sip:") {
+		uri, _, _ := strings.Cut(to, "?")
+		uri, _, _ = strings.Cut(uri, ";")
+		cfg.Dial.Allow = append(cfg.Dial.Allow, strings.TrimPrefix(uri, "sip:")) // who writes it here means it
+	}
+	level := slog.LevelWarn
+	if *verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	show := &shown{out: out, began: time.Now()}
+	p, err := start(ctx, cfg, setting{flow: operands[1], dialect: *dialect, once: true, watch: show.saw}, log)
+	if err != nil {
+		fmt.Fprintln(errOut, "hookswitch call:", err)
+		return 1
+	}
+	rec, err := p.place(ctx, to, *from, headers, *timeout, *record)
+	show.over(rec)
+	if err := errors.Join(err, p.close()); err != nil {
+		fmt.Fprintln(errOut, "hookswitch call:", err)
+		return 1
+	}
+	return exitOf[rec.Status]
+}
+
+// parseOperands parses flags that may stand before, between and after operands.
+func parseOperands(fs *flag.FlagSet, args []string) (operands []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil || fs.NArg() == 0 {
+			return operands, err
+		}
+		operands = append(operands, fs.Arg(0))
+		args = fs.Args()[1:]
+	}
+}
+
+// place places the one call of this program, and writes its recording to the
+// file record, if that is named.
+func (p *program) place(ctx context.Context, to, from string, headers map[string][]string, timeout time.Duration, record string) (runtime.CallRecord, error) {
+	route, _ := p.table.Find(to, from)
+	uri, _, _ := strings.Cut(to, "?")
+	rec := p.calls.Place(ctx, runtime.Destination{To: uri, From: from, Headers: headers}, runtime.Setup{
+		Account: runtimeAccount(p.first), Dialect: p.dialectOf(route, p.first), Direction: "outbound-api",
+		From: from, To: uri, First: runtime.Request{URL: route.VoiceURL, Method: route.Method},
+		Patience: timeout, Record: record != "",
+	})
+	if record == "" || rec.Answered.IsZero() {
+		return rec, nil
+	}
+	p.calls.Close() // the recording's record is stored then
+	all, err := p.store.RecordingsOf(ctx, rec.AccountSID, rec.SID)
+	if err != nil || len(all) == 0 {
+		return rec, fmt.Errorf("%s was not written: nothing was recorded", record)
+	}
+	sound, _, err := p.recordings.Open(all[0].SID)
+	if err != nil {
+		return rec, fmt.Errorf("%s was not written: %w", record, err)
+	}
+	defer sound.Close()
+	f, err := os.Create(record)
+	if err != nil {
+		return rec, err
+	}
+	_, err = io.Copy(f, sound)
+	return rec, errors.Join(err, f.Close())
+}
+
+// shown prints what happens in the call, for people.
+type shown struct {
+	out   io.Writer
+	began time.Time
+}
+
+func (s *shown) line(text string) {
+	fmt.Fprintf(s.out, "%6.1f s  %s\n", time.Since(s.began).Seconds(), text)
+}
+
+// saw prints an event of the call.
+func (s *shown) saw(e runtime.Event) {
+	text := e.Kind
+	if e.Text != "" {
+		text += " " + e.Text
+	}
+	if e.Private != "" { // shown to who has placed the call, kept nowhere
+		text += " " + e.Private
+	}
+	s.line(text)
+}
+
+// over prints the outcome.
+func (s *shown) over(rec runtime.CallRecord) {
+	switch {
+	case rec.Answered.IsZero() && rec.ErrorMessage != "":
+		s.line(rec.Status + ": " + rec.ErrorMessage)
+	case rec.Answered.IsZero():
+		s.line(rec.Status)
+	default:
+		s.line(fmt.Sprintf("over after %s", rec.Ended.Sub(rec.Answered).Round(100*time.Millisecond)))
+	}
+}
