@@ -33,25 +33,16 @@ type Destination struct {
 	Codecs []string // as Config.Codecs; nil are the server's
 }
 
-// ours are the headers that are not the application's to write: those that say
-// where a request goes, which call it belongs to and who asks for it.
-const ours = " via route record-route from to call-id cseq contact max-forwards content-length content-type content-encoding authorization proxy-authorization require proxy-require supported allow expires "
-
 // check returns the URI and where to send it. Nothing in d may end a line.
 func (d *Destination) check() (uri, at sipgo.Uri, err error) {
 	fields := []struct{ name, value string }{{"URI", d.URI}, {"Proxy", d.Proxy}, {"From", d.From}, {"Display", d.Display}}
-	for name, values := range d.Headers {
-		if long, ok := longNames[strings.ToLower(name)]; !token(name) || ok || strings.Contains(ours, " "+strings.ToLower(name)+" ") {
-			return uri, at, fmt.Errorf("header %q %s is not one that may be set", name, long)
-		}
-		for _, v := range values {
-			fields = append(fields, struct{ name, value string }{"header " + name, v})
-		}
-	}
 	for _, f := range fields {
 		if strings.ContainsAny(f.value, "\r\n\x00") {
 			return uri, at, fmt.Errorf("%s has a line end or a zero byte", f.name)
 		}
+	}
+	if _, err := furtherHeaders(d.Headers); err != nil {
+		return uri, at, err
 	}
 	if uri, err = parseURI(d.URI); err != nil {
 		return uri, at, fmt.Errorf("URI: %w", err)

@@ -10,7 +10,7 @@ import (
 // reserved are the headers that are not the application's to write: those that
 // say where a request goes, which call it belongs to, who asks, and what for.
 const reserved = " via route record-route from to call-id cseq contact max-forwards content-length content-type content-encoding " +
-	"authorization proxy-authorization require proxy-require supported allow expires refer-to referred-by refer-sub event subscription-state "
+	"authorization proxy-authorization require proxy-require supported allow expires refer-to refer-sub event subscription-state "
 
 // furtherHeaders checks headers that the application wants to add to a request,
 // and returns them sorted by name. None may end a line.
@@ -18,7 +18,10 @@ func furtherHeaders(headers map[string][]string) ([]field, error) {
 	var fields []field
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		lower := strings.ToLower(name)
-		if _, short := longNames[lower]; short || !token(name) || strings.Contains(reserved, " "+lower+" ") {
+		if long, short := longNames[lower]; short {
+			return nil, fmt.Errorf("header %q is not one that may be set; it is %s", name, long)
+		}
+		if !token(name) || strings.Contains(reserved, " "+lower+" ") {
 			return nil, fmt.Errorf("header %q is not one that may be set", name)
 		}
 		for _, v := range headers[name] {

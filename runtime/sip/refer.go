@@ -29,7 +29,7 @@ type referral struct {
 
 // Refer asks the other side to call uri instead (REFER, RFC 3515). The headers of
 // uri, such as ?Replaces=…, are escaped where they must be; headers are those of
-// the REFER itself. The leg must have been answered, and stays up: whoever has
+// the REFER itself, whose Referred-By is us unless they say otherwise. The leg must have been answered, and stays up: whoever has
 // sent the call away hangs up.
 //
 // Refer returns the status of the answer: 408 when none came within 32 s. A 2xx
@@ -112,7 +112,11 @@ func (l *Leg) askReferral(ctx context.Context, f *referral, further []field) *si
 		req := l.newRequest(sipgo.REFER, l.server.cfg.UserAgent)
 		f.id = l.seq
 		contact := l.contact()
-		for _, h := range append([]field{contact, {"Referred-By", contact.value}}, further...) {
+		own := []field{contact}
+		if !slices.ContainsFunc(further, func(h field) bool { return strings.EqualFold(h.name, "Referred-By") }) {
+			own = append(own, field{"Referred-By", contact.value})
+		}
+		for _, h := range append(own, further...) {
 			req.AppendHeader(sipgo.NewHeader(h.name, h.value))
 		}
 		p := l.path

@@ -197,6 +197,24 @@ func TestReferSays(t *testing.T) {
 	})
 }
 
+func TestReferredByAnother(t *testing.T) {
+	result := make(chan transferred, 1)
+	bubble(t, func(c *Config) {
+		referring(c, "sip:bob@example.com", map[string][]string{"referred-by": {"<sip:carol@example.com>"}}, result)
+	}, func(b *bench) {
+		p := b.phone("by")
+		p.invite(pcmu)
+		p.ack("")
+		m := p.want("REFER ")
+		if headerOf(m, "Referred-By") != "" || headerOf(m, "referred-by") != "<sip:carol@example.com>" {
+			t.Errorf("REFER: %s", m)
+		}
+		p.reply(m, "603 Decline")
+		<-result
+		p.bye()
+	})
+}
+
 func TestReferCannot(t *testing.T) {
 	for _, c := range []struct {
 		name, uri, header, value, want string

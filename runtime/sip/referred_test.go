@@ -251,6 +251,33 @@ func TestNotifyOrder(t *testing.T) {
 	})
 }
 
+// Who does not take the last status is hung up on all the same.
+func TestNotifyBeforeBye(t *testing.T) {
+	bubble(t, func(c *Config) {
+		deciding(c, func(l *Leg, _ string, notify func(int)) bool {
+			time.AfterFunc(time.Second, func() { notify(200); l.Hangup(context.Background()) })
+			return true
+		})
+	}, func(b *bench) {
+		p := b.phone("hung up")
+		p.invite(pcmu)
+		p.ack("")
+		p.refer("1", toBob)
+		p.want("SIP/2.0 202")
+		p.told("active", "SIP/2.0 100 Trying\r\n")
+		p.want("NOTIFY ")
+		start := time.Now()
+		m := p.want("NOTIFY ")
+		for strings.HasPrefix(m, "NOTIFY ") {
+			m = p.next(byeTime)
+		}
+		if took := time.Since(start); took != byeTime || !strings.HasPrefix(m, "BYE ") {
+			t.Errorf("after %v: %s", took, line1(m))
+		}
+		p.reply(m, "200 OK")
+	})
+}
+
 // The caller hangs up while it is decided.
 func TestReferredAndGone(t *testing.T) {
 	var late atomic.Bool
