@@ -310,14 +310,15 @@ func TestWhatIsNotUsedYetIsANote(t *testing.T) {
 	file := `
 sip:
   listen: [udp://127.0.0.1:5060, tls://127.0.0.1:5061]
-  trunks: [{name: a}]
+  trunks: [{name: a, server: h, transport: tls, register: true}]
   users:
 media: {codecs: [opus, pcmu], srtp: required}
 `
 	cfg, slips := parseConfig("f", []byte(file), noEnv)
 	want := []string{
 		"f:3:34: sip.listen[1]: the transport tls is not used yet by this version",
-		"f:4:3: sip.trunks is not used yet by this version",
+		"f:4:44: sip.trunks[0].transport: the transport tls is not used yet by this version",
+		"f:4:49: sip.trunks[0].register is not used yet by this version",
 		"f:6:18: media.codecs[0]: the codec opus is not used yet by this version",
 		"f:6:31: media.srtp is not used yet by this version",
 	}
