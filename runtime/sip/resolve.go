@@ -79,12 +79,11 @@ func overTCP(u sipgo.Uri) bool {
 func (s *Server) pathTo(ctx context.Context, to netip.AddrPort, tcp bool) (path, error) {
 	p := path{remote: to, to: to}
 	if tcp {
-		var err error
-		if p.line = s.lineTo(to); p.line == nil {
-			if p.line, err = s.dial(ctx, to); err != nil {
-				return p, err
-			}
+		line, err := s.lineTo(ctx, to)
+		if err != nil {
+			return p, err
 		}
+		p.line = line
 		// The other side calls back where we listen, not where the line begins.
 		p.local = addrPort(p.line.LocalAddr())
 		for _, l := range s.listeners {
@@ -109,14 +108,41 @@ func reaches(local, ip netip.Addr) bool {
 	return local.Is4() == ip.Is4() && (local.IsLoopback() == ip.IsLoopback())
 }
 
-// lineTo is a live line to an address, nil when there is none.
-func (s *Server) lineTo(to netip.AddrPort) *line {
+// dialling is a line that is being dialled; whoever wants one to the same place
+// waits for it.
+type dialling struct {
+	done chan struct{}
+	line *line
+	err  error
+}
+
+// lineTo is a line to an address: one that is up, or a new one.
+func (s *Server) lineTo(ctx context.Context, to netip.AddrPort) (*line, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	for l := range s.lines {
 		if addrPort(l.RemoteAddr()) == to {
-			return l
+			s.mu.Unlock()
+			return l, nil
 		}
 	}
-	return nil
+	d := s.dialling[to]
+	first := d == nil
+	if first {
+		d = &dialling{done: make(chan struct{})}
+		s.dialling[to] = d
+	}
+	s.mu.Unlock()
+	if first {
+		d.line, d.err = s.dial(s.ctx, to) // others wait for it too: it does not end with this call
+		s.mu.Lock()
+		delete(s.dialling, to)
+		s.mu.Unlock()
+		close(d.done)
+	}
+	select {
+	case <-d.done:
+		return d.line, d.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }

@@ -96,6 +96,7 @@ type Server struct {
 	incoming     int // of legs, those that have come in
 	lines        map[*line]struct{}
 	linesOf      map[netip.Addr]int
+	dialling     map[netip.AddrPort]*dialling
 	shut         bool // no more lines
 
 	sockets   []socket
@@ -167,6 +168,7 @@ func newServer(cfg Config, openWire func() (media.Wire, int, error)) (*Server, e
 		legs:         make(map[*Leg]struct{}),
 		lines:        make(map[*line]struct{}),
 		linesOf:      make(map[netip.Addr]int),
+		dialling:     make(map[netip.AddrPort]*dialling),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	for i := range s.messages {
