@@ -26,7 +26,7 @@ type RoomOptions struct {
 	// Talk is told when a member begins to talk and when it stops; nil saves
 	// the trouble of listening for it. It is called from the pacer's goroutine,
 	// or from the member's Play as that ends, and must not block. A talk begins
-	// after 260 ms of voice, so that a click or a cough is none, and is over
+	// after 280 ms of voice, so that a click or a cough is none, and is over
 	// after 600 ms without. A member that may not be heard does not talk.
 	Talk func(m *Member, talking bool)
 }
@@ -177,7 +177,7 @@ func (r *Room) add(n int64) {
 // mix fills f with what m hears in tick n, one of the last two.
 func (r *Room) mix(f pcm.Frame, m *Member, n int64) {
 	i := n & 1
-	if m.deaf {
+	if m.deaf || !m.playing {
 		clear(f)
 		return
 	}
