@@ -29,8 +29,8 @@ type referral struct {
 
 // Refer asks the other side to call uri instead (REFER, RFC 3515). The headers of
 // uri, such as ?Replaces=…, are escaped where they must be; headers are those of
-// the REFER itself, whose Referred-By is us unless they say otherwise. The leg must have been answered, and stays up: whoever has
-// sent the call away hangs up.
+// the REFER itself, whose Referred-By is us unless they say otherwise. The leg
+// must have been answered, and stays up: whoever has sent the call away hangs up.
 //
 // Refer returns the status of the answer: 408 when none came within 32 s. A 2xx
 // brings the statuses that the other side then tells of its new call, as they
