@@ -58,7 +58,7 @@ func TestTrunkSlips(t *testing.T) {
 		{"Telnyx has servers", "{name: a, profile: telnyx}", ""},
 		{"switched off", "{name: a, disabled: true}", ""},
 		{"a server with path", "{name: a, server: sip.example.com/x}", `1:34: sip.trunks[0].server: "sip.example.com/x" is no host; write`},
-		{"a server that is a URI", "{name: a, server: \"sip:h.example.com\"}", `sip.trunks[0].server: "sip:h.example.com" has no port`},
+		{"a server that is a URI", "{name: a, server: \"sip:h.example.com\"}", `sip.trunks[0].server: "sip:h.example.com" is a URI; write its host alone`},
 		{"a range as server", "{name: a, server: 10.0.0.0/8}", `sip.trunks[0].server: "10.0.0.0/8" is no host; write`},
 		{"no such region", "{name: a, profile: telnyx, region: mars}", `1:51: sip.trunks[0].region is no region of telnyx; write asia, au, ca, eu, us`},
 		{"a region of nobody", "{name: a, server: h.example.com, region: eu}", `sip.trunks[0].region is of use with the profile telnyx only; write the server`},

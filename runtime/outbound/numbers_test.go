@@ -19,7 +19,7 @@ func policy(t testing.TB, c Config) *Policy {
 	return p
 }
 
-// outcome is how Route ends: "" for a route, or the code.
+// outcome is how Route ends: 0 for a route, or the code.
 func outcome(t testing.TB, p *Policy, target string) int {
 	t.Helper()
 	r, err := p.Route(target)
@@ -85,7 +85,7 @@ func TestNumbersOfTheWorld(t *testing.T) {
 		others := slices.DeleteFunc(slices.Clone(all), func(o string) bool { return slices.Contains(isos, o) })
 		want("no country", nobody, codeCountry)
 		want("its own country", policy(t, Config{Trunks: provider, Countries: []string{iso}}), 0)
-		want("all other countries", policy(t, Config{Trunks: provider, Countries: others}), codeCountry)
+		want("all other countries", &Policy{trunks: everybody.trunks, countries: others}, codeCountry)
 		want("a pattern for any number", anyNumber, 0)
 	}
 	if seen < 500 {
@@ -126,6 +126,30 @@ func TestNeighbours(t *testing.T) {
 		}
 		if got := outcome(t, policy(t, Config{Trunks: provider, Countries: []string{c.country}}), c.number); got != want {
 			t.Errorf("%s: %s got %d, want %d", c.name, c.number, got, want)
+		}
+	}
+}
+
+// TestCostly: a costly number is told from its neighbours, and called only if a
+// pattern names what makes it costly.
+func TestCostly(t *testing.T) {
+	for _, c := range []struct {
+		name, number, pattern string
+		want                  int
+	}{
+		{"a pattern for the country is not enough", "+449123456789", "+44*", codeBlocked},
+		{"one that names it is", "+449123456789", "+449*", 0},
+		{"the number itself is", "+449123456789", "+449123456789", 0},
+		{"pay-per-call in any area", "+12129761234", "+1212*", codeBlocked},
+		{"named", "+12129761234", "+1212976*", 0},
+		{"a free number with the same digits", "+18009761234", "+1*", 0},
+		{"Dublin is no premium number", "+35315201234", "+353*", 0},
+		{"which has more digits", "+3531520123456", "+353*", codeBlocked},
+		{"a satellite", "+8816", "+8816*", codeNumber},
+		{"a satellite that is named", "+881631550000", "+8816*", 0},
+	} {
+		if got := outcome(t, policy(t, Config{Trunks: provider, Allow: []string{c.pattern}}), c.number); got != c.want {
+			t.Errorf("%s: %s with %s got %d, want %d", c.name, c.number, c.pattern, got, c.want)
 		}
 	}
 }

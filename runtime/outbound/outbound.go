@@ -150,6 +150,9 @@ func CheckPattern(s string, allow bool) error {
 // CheckServer reports what is wrong with the server of a trunk, as CheckPattern
 // does.
 func CheckServer(s string) error {
+	if strings.HasPrefix(s, "sip:") || strings.HasPrefix(s, "sips:") {
+		return errors.New("is a URI; write its host alone, with :port where needed")
+	}
 	_, _, err := splitHost(s)
 	return err
 }
