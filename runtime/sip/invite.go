@@ -327,7 +327,8 @@ func (l *Leg) join(d dialog) {
 	if l.remote.tag == d.remote.tag {
 		d.remoteSeq = l.remoteSeq
 	}
-	l.dialog = d
+	// Not the whole, since the Call-ID and our tag are read without the lock.
+	l.seq, l.remote, l.remoteSeq, l.target, l.routes, l.path, l.peers = d.seq, d.remote, d.remoteSeq, d.target, d.routes, d.path, d.peers
 	s.dialogs[l.id()] = l
 }
 

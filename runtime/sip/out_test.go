@@ -52,6 +52,13 @@ func (p *phone) answer(req, status, tag, extra, body string) {
 	p.raw(h.String() + extra + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body))
 }
 
+// inFlight is the number of our requests that are kept.
+func (b *bench) inFlight() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.attempts) + len(b.requests)
+}
+
 func (p *phone) contact() string { return "Contact: <sip:bob@" + p.addr.String() + ">\r\n" }
 
 // takes answers an INVITE with 200 and takes the ACK, which it returns.
@@ -277,6 +284,13 @@ func TestCalledSide(t *testing.T) {
 	}
 }
 
+// soundTo is the port that the sound goes to.
+func (l *Leg) soundTo() uint16 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.agreed.Remote.Port()
+}
+
 // hangs hangs up and lets the called side agree.
 func (l *Leg) hangs(p *phone) {
 	p.b.t.Helper()
@@ -319,7 +333,7 @@ func TestForks(t *testing.T) {
 		p.answer(inv, "183 Session Progress", "b1", p.contact(), pcmu)
 		p.answer(inv, "183 Session Progress", "b2", p.contact(), strings.Replace(pcmu, "30000", "30002", 1))
 		synctest.Wait()
-		if got := l.agreed.Remote.Port(); got != 30002 {
+		if got := l.soundTo(); got != 30002 {
 			t.Errorf("early media goes to port %d, want the latest", got)
 		}
 		p.answer(inv, "200 OK", "b1", p.contact(), pcmu)
@@ -344,7 +358,7 @@ func TestForks(t *testing.T) {
 			t.Errorf("BYE after %v: %s", time.Since(start), bye)
 		}
 		p.answer(bye, "200 OK", "", "", "")
-		if got := l.agreed.Remote.Port(); got != 30000 {
+		if got := l.soundTo(); got != 30000 {
 			t.Errorf("sound goes to port %d, want that of who answered", got)
 		}
 		l.hangs(p)
@@ -404,7 +418,7 @@ func TestGiveUp(t *testing.T) {
 				p.want("INVITE ")
 			}
 			p.silent(time.Minute)
-			if len(b.attempts) != 0 {
+			if b.inFlight() != 0 {
 				t.Error("the INVITE is still kept")
 			}
 		})
@@ -441,7 +455,7 @@ func TestGiveUp(t *testing.T) {
 				t.Errorf("hung up after %v", got)
 			}
 			time.Sleep(time.Minute)
-			if len(b.attempts)+len(b.requests) != 0 {
+			if b.inFlight() != 0 {
 				t.Error("the INVITE is still kept")
 			}
 		})

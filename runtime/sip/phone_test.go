@@ -111,7 +111,7 @@ func bubble(t *testing.T, change func(*Config), f func(b *bench)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.Server = s
+		b.Server, s.resolver = s, zone{}
 		s.serveUDP(b.socket)
 		defer pacer.Close()
 		defer s.Close()
@@ -126,6 +126,8 @@ func bubble(t *testing.T, change func(*Config), f func(b *bench)) {
 		if got := b.wires.Load(); got != 0 {
 			t.Errorf("%d media wires are still open", got)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if len(s.dialogs) != 0 || len(s.legs) != 0 || len(s.transactions) != 0 || len(s.merged) != 0 || len(s.requests) != 0 || len(s.attempts) != 0 {
 			t.Errorf("left behind: %d dialogs, %d legs, %d transactions, %d merge keys, %d requests, %d INVITEs",
 				len(s.dialogs), len(s.legs), len(s.transactions), len(s.merged), len(s.requests), len(s.attempts))

@@ -295,6 +295,8 @@ func TestGuests(t *testing.T) {
 		if b.reads(p.addr.Addr()) {
 			t.Error("a guest stays for ever")
 		}
+		b.guests.mu.Lock()
+		defer b.guests.mu.Unlock()
 		if n := len(b.guests.calls); n != 0 {
 			t.Errorf("%d guests", n)
 		}
