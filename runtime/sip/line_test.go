@@ -249,6 +249,48 @@ func TestIdleLineWithCall(t *testing.T) {
 	})
 }
 
+// Who does not read its line must not hold up anybody else, and loses it.
+func TestCloggedLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := newServer(Config{Answer: func(context.Context, *Leg) {}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		l := s.addLine(addressed{ours})
+		start := time.Now()
+		for range maxQueued {
+			if err := l.send([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := time.Since(start); got != 0 {
+			t.Errorf("sending has waited for %v", got)
+		}
+		<-l.done
+		if got := time.Since(start); got != messageTime {
+			t.Errorf("the line was given up after %v, want %v", got, messageTime)
+		}
+		if err := l.send([]byte("x")); err != net.ErrClosed {
+			t.Errorf("after that: %v", err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		l := newLine(ours)
+		for range maxQueued {
+			l.send([]byte("x"))
+		}
+		if err := l.send([]byte("x")); err != errClogged {
+			t.Errorf("one more than is kept: %v", err)
+		}
+		l.write() // ends, since the connection has
+	})
+}
+
 func TestNoDialToStrangers(t *testing.T) {
 	s := listenTest(t, nil)
 	for _, to := range []string{"203.0.113.1:22", "169.254.169.254:80", "[2001:db8::1]:5060"} {

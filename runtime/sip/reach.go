@@ -127,6 +127,12 @@ func (l *Leg) try(uri sipgo.Uri, p path, named, more bool) (*answer, *Refused) {
 	}
 	for {
 		a, err := l.invite(uri, p, g)
+		if err != nil && p.line != nil && l.Err() == nil {
+			// The line has ended since it was found.
+			if p, err = l.server.pathTo(l.ctx, p.to, true); err == nil {
+				a, err = l.invite(uri, p, g)
+			}
+		}
 		if err != nil {
 			return nil, &Refused{503, err.Error()}
 		}

@@ -120,7 +120,7 @@ type dialling struct {
 func (s *Server) lineTo(ctx context.Context, to netip.AddrPort) (*line, error) {
 	s.mu.Lock()
 	for l := range s.lines {
-		if addrPort(l.RemoteAddr()) == to {
+		if addrPort(l.RemoteAddr()) == to && !l.finished() {
 			s.mu.Unlock()
 			return l, nil
 		}

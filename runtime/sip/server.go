@@ -274,7 +274,7 @@ func (s *Server) closeSockets() error {
 	defer s.mu.Unlock()
 	s.shut = true
 	for l := range s.lines {
-		l.Close()
+		l.finish()
 	}
 	return errors.Join(errs...)
 }

@@ -12,8 +12,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,13 +40,6 @@ const (
 	messageTime  = 5 * time.Second  // from the first byte of a message to its last; also for writing one
 )
 
-// line is a TCP connection. legs counts the calls on it.
-type line struct {
-	net.Conn
-	legs    atomic.Int32
-	writing sync.Mutex
-}
-
 // path is where a message came from, and so where its answer goes. Over TCP
 // that is always the line it came on (RFC 3261 §18.2.2).
 type path struct {
@@ -70,14 +61,7 @@ func (p path) send(b []byte) error {
 		_, err := p.socket.WriteToUDPAddrPort(b, p.to)
 		return err
 	}
-	p.line.writing.Lock()
-	defer p.line.writing.Unlock()
-	p.line.SetWriteDeadline(time.Now().Add(messageTime))
-	_, err := p.line.Write(b)
-	if err != nil {
-		p.line.Close() // half a message may be out; nothing can follow it
-	}
-	return err
+	return p.line.send(b)
 }
 
 // The methods of sipgo's Connection, through which its transactions send. A
@@ -185,7 +169,7 @@ func (s *Server) addLine(c net.Conn) *line {
 		c.Close()
 		return nil
 	}
-	l := &line{Conn: c}
+	l := newLine(c)
 	s.mu.Lock()
 	full := s.shut || len(s.lines) >= maxLines || s.linesOf[ip] >= maxLinesPeer
 	if !full {
@@ -198,9 +182,11 @@ func (s *Server) addLine(c net.Conn) *line {
 		c.Close()
 		return nil
 	}
+	s.reading.Go(l.write)
 	s.reading.Go(func() {
 		defer func() {
-			l.Close()
+			l.finish()
+			<-l.done
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			delete(s.lines, l)
@@ -275,7 +261,7 @@ func (s *Server) awaitMessage(l *line, r *bufio.Reader) error {
 		if b[0] == '\n' {
 			if ends++; ends == 2 {
 				ends = 0
-				if err := (path{line: l}).send([]byte("\r\n")); err != nil {
+				if err := l.send([]byte("\r\n")); err != nil {
 					return err
 				}
 			}
