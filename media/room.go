@@ -247,16 +247,9 @@ func (r *Room) Play(ctx context.Context, src Source, except *Member) error {
 		return nil
 	}
 	s := &show{src: src, except: except, done: make(chan struct{})}
-	for i := range s.frame {
-		s.frame[i] = make(pcm.Frame, pcm.FrameLen(r.rate))
+	if err := r.begin(s); err != nil {
+		return err
 	}
-	r.mu.Lock()
-	if r.closed {
-		r.mu.Unlock()
-		return ErrRoomClosed
-	}
-	r.shows = append(r.shows, s)
-	r.mu.Unlock()
 	select {
 	case <-s.done:
 		if s.err != nil {
@@ -277,6 +270,19 @@ func (r *Room) Play(ctx context.Context, src Source, except *Member) error {
 			return context.Cause(ctx)
 		}
 	}
+	return nil
+}
+
+func (r *Room) begin(s *show) error {
+	for i := range s.frame {
+		s.frame[i] = make(pcm.Frame, pcm.FrameLen(r.rate))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return ErrRoomClosed
+	}
+	r.shows = append(r.shows, s)
 	return nil
 }
 

@@ -235,6 +235,58 @@ func TestRoomDelay(t *testing.T) {
 	})
 }
 
+// A tick is the same for who plays and who listens, also when the pacer was
+// kept from its work, and for streams of each slot.
+func TestTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(PacerConfig{Poll: 5 * time.Millisecond, Goroutines: 1})
+		ctx, cancel := context.WithCancel(t.Context())
+		var playing sync.WaitGroup
+		var streams []*Stream
+		for range 4 {
+			s := NewStream(p, newLine(), agreed())
+			s.Start()
+			streams = append(streams, s)
+			var played, tapped []int64
+			frames := 0
+			s.Tap(func(pcm.Frame) {
+				tapped = append(tapped, s.tapTick())
+				if frames++; frames == 20 {
+					time.Sleep(70 * time.Millisecond)
+				}
+				want := int64(p.since() / pcm.FrameTime)
+				if got := played[len(played)-1]; frames != 20 && (got != tapped[len(tapped)-1] || got > want) {
+					t.Errorf("frame %d: tick %d is played and %d heard at %v", frames, got, tapped[len(tapped)-1], p.since())
+				}
+				if frames > 50 && want != tapped[len(tapped)-1] {
+					t.Errorf("frame %d: it is tick %d at %v", frames, tapped[len(tapped)-1], p.since())
+				}
+			})
+			playing.Go(func() { s.Play(ctx, sourceFunc(func() { played = append(played, s.playTick()) })) })
+		}
+		synctest.Wait()
+		time.Sleep(2 * time.Second)
+		if n := streams[0].Stats().Skipped; n == 0 {
+			t.Error("nothing was skipped")
+		}
+		cancel()
+		playing.Wait()
+		for _, s := range streams {
+			s.Close()
+		}
+		p.Close()
+	})
+}
+
+// sourceFunc is silence that calls a function for each frame.
+type sourceFunc func()
+
+func (s sourceFunc) Next(f pcm.Frame) bool {
+	s()
+	clear(f)
+	return true
+}
+
 // While all are on hold nobody pulls, and a recording goes on.
 func TestRoomTapKeepsTime(t *testing.T) {
 	inRoom(t, RoomOptions{}, func(t *testing.T, r *Room, a, b, c *guest) {

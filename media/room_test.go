@@ -100,13 +100,16 @@ func TestMix(t *testing.T) {
 		{"a coach of one on hold", func(a, b, c *Member) { a.Coach(b); b.SetDeaf(true) }, []pcm.Frame{flat(1), flat(20), flat(300)}, []int16{300, 0, 0}},
 		{"a coach of itself is heard by nobody", func(a, b, c *Member) { a.Coach(a) }, []pcm.Frame{flat(1), flat(20), flat(300)}, []int16{320, 300, 20}},
 		{"the coach of one who left is heard by nobody", func(a, b, c *Member) { a.Coach(b); b.Leave(); b.exit() }, []pcm.Frame{flat(1), flat(20), flat(300)}, []int16{300, 0, 0}},
+		{"one that has left is not heard", func(a, b, c *Member) { a.Leave() }, []pcm.Frame{flat(1), flat(20), flat(300)}, []int16{320, 300, 20}},
 		{"a coach that left", func(a, b, c *Member) { a.Coach(b); a.Leave(); a.exit() }, []pcm.Frame{flat(1), flat(20), flat(300)}, []int16{0, 300, 20}},
 		{"a coach whose Play ends is not heard on and on", func(a, b, c *Member) { a.Coach(b); a.exit() }, []pcm.Frame{flat(1), flat(20), flat(300)}, []int16{0, 300, 20}},
 	}
 	for _, tt := range tests {
 		r := seat(t, 3, RoomOptions{})
-		r.say(flat(5), flat(5), flat(5)) // the state before is no matter
-		r.heard()
+		for range 2 { // what was before is no matter
+			r.say(flat(5), flat(50), flat(500))
+			r.heard()
+		}
 		if tt.set != nil {
 			tt.set(r.members[0], r.members[1], r.members[2])
 		}
@@ -182,8 +185,75 @@ func TestLateOnes(t *testing.T) {
 	b.hear(flat(30), 3)
 	value(a, 4)
 	value(a, 5)
-	if got := value(b, 3); got != 0 {
+	if got := value(b, 2); got != 0 {
 		t.Errorf("one that is later than that hears %d, want the newest, 0", got)
+	}
+}
+
+// What the room plays to all but one is taken off for that one in the tick in
+// which it was heard, also when that is over.
+func TestAllButOne(t *testing.T) {
+	r := seat(t, 2, RoomOptions{})
+	a, b, f := r.members[0], r.members[1], make(pcm.Frame, 160)
+	s := &show{src: onlyNext{NewClip(clipOf(2), 8000)}, except: a, done: make(chan struct{})}
+	if err := r.begin(s); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		m    *Member
+		tick int64
+		want int16
+	}{
+		{"the other hears it", b, 1, 1000},
+		{"to the end", b, 2, 2000},
+		{"it is over", b, 3, 0},
+		{"the one comes late", a, 2, 0},
+		{"it is over for the one too", a, 3, 0},
+		{"and stays over", a, 4, 0},
+	} {
+		if tt.m.pull(f, tt.tick); f[0] != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, f[0], tt.want)
+		}
+	}
+	if len(r.shows) != 0 {
+		t.Error("it is kept")
+	}
+}
+
+// Nothing is left of what a member said before it went.
+func TestBackAgain(t *testing.T) {
+	r := seat(t, 2, RoomOptions{})
+	a := r.members[0]
+	r.say(flat(1), flat(10))
+	a.exit()
+	if err := a.enter(func(error) {}); err != nil {
+		t.Fatal(err)
+	}
+	a.begun = 100 * time.Millisecond
+	for n := range int16(8) {
+		want := n
+		if n < 5 { // what came in at 100 ms is heard in the tick after that
+			want = 0
+		}
+		if got := r.heard()[1][0]; got != want {
+			t.Errorf("tick %d: %d is heard, want %d", n+1, got, want)
+		}
+		r.say(flat(n+1), nil)
+	}
+	a.Coach(r.members[1])
+	r.say(flat(9), nil)
+	r.heard()
+	a.exit()
+	if got := r.heard()[1][0]; got != 0 {
+		t.Errorf("the last word of a coach is heard again: %d", got)
+	}
+	if got := r.heard()[1][0]; got != 0 {
+		t.Errorf("and again: %d", got)
+	}
+	a.Leave()
+	if len(r.members[1].coaches) != 0 {
+		t.Error("a coach that left is kept")
 	}
 }
 
@@ -273,7 +343,25 @@ func TestRoomTap(t *testing.T) {
 	}
 }
 
-// A room that was empty for a minute missed nothing.
+// A tap that is late hears the two ticks that are kept, and silence before.
+func TestRoomTapIsLate(t *testing.T) {
+	r := seat(t, 0, RoomOptions{})
+	m := r.sit(t, MemberOptions{Jitter: 60 * time.Millisecond})
+	var got []int16
+	r.Tap(func(f pcm.Frame) { got = append(got, f[0]) })
+	for i := range int16(4) {
+		m.hear(flat(i+1), 0)
+	}
+	for range 4 {
+		r.heard()
+	}
+	m.hear(flat(5), 4)
+	if want := []int16{0, 0, 3, 4}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// A room that was empty for two seconds missed nothing.
 func TestRoomTapOfAnEmptyRoom(t *testing.T) {
 	r := seat(t, 1, RoomOptions{})
 	n := 0
@@ -284,7 +372,7 @@ func TestRoomTapOfAnEmptyRoom(t *testing.T) {
 	}
 	r.members[0].exit()
 	was := n
-	r.now += 3000
+	r.now += 100
 	if err := r.members[0].enter(func(error) {}); err != nil {
 		t.Fatal(err)
 	}
