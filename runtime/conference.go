@@ -30,9 +30,6 @@ var (
 // without one the verb below.
 func (c *script) Confer(ctx context.Context, d *texml.Dial, n *texml.Conference) (verbs.Dialed, error) {
 	c.lively.Store(true)
-	if n.Record == "record-from-start" {
-		c.Warn(n, 0, "the conference is not recorded: recordings of conferences are not supported by this version of hookswitch")
-	}
 	in, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 	seat, err := c.s.rooms.Enter(RoomName{c.rec.AccountSID, n.Room}, c.participant(n, leave))
@@ -44,6 +41,10 @@ func (c *script) Confer(ctx context.Context, d *texml.Dial, n *texml.Conference)
 		return verbs.Dialed{Status: "failed"}, err
 	}
 	c.note("conference", "joined "+n.Room, "", 0)
+	var recorded *take // of this call; that of the conference is the conference's
+	if d.Record != "do-not-record" {
+		recorded = c.recordDial(d)
+	}
 	stop := c.watchOut(in, d, leave)
 	err = c.attend(in, n, seat)
 	leave(err)
@@ -58,7 +59,7 @@ func (c *script) Confer(ctx context.Context, d *texml.Dial, n *texml.Conference)
 	}
 	seat.Leave(why, status)
 	c.note("conference", "left "+n.Room, "", 0)
-	done := verbs.Dialed{Status: "answered", HangUp: errors.Is(err, errWaitHungUp) || errors.Is(err, ErrConferenceEnded)}
+	done := verbs.Dialed{Status: "answered", Recording: recorded.stop(ctx), HangUp: errors.Is(err, errWaitHungUp) || errors.Is(err, ErrConferenceEnded)}
 	if errors.Is(err, errNotSetUp) {
 		c.Warn(n, 13233, "the document of waitUrl failed, so the call is not in the conference")
 		done.Status = "failed"
@@ -79,6 +80,9 @@ func (c *script) participant(n *texml.Conference, leave func(cause error)) Parti
 		BeepOnEnter: n.Beep == "true" || n.Beep == "onEnter", BeepOnExit: n.Beep == "true" || n.Beep == "onExit",
 		Coach: n.Coach, Most: n.MaxParticipants, Jitter: jitters[n.JitterBufferSize],
 		Events: n.StatusCallbackEvent, Speak: c.speaker(), Leave: leave,
+	}
+	if n.Record == "record-from-start" {
+		p.Record, p.Beep = c.recordConference(n), n.RecordBeep && c.set.Dialect == texml.Telnyx
 	}
 	if n.StatusCallback != "" {
 		at, err := resolve(c.page.url, n.StatusCallback)
@@ -224,23 +228,68 @@ func (c *script) meanwhile(ctx context.Context, r Request) error {
 	return context.Cause(ctx)
 }
 
-// speaker returns what speaks announcements with the parameters that the call
-// has now. They are no part of the call, whose goroutine does not know of them.
+// shadow is the call for another goroutine, with the record that it had once.
+func (c *call) shadow(rec CallRecord) *call {
+	return &call{s: c.s, leg: c.leg, set: c.set, jar: c.jar, rec: rec}
+}
+
+// inherit takes over the timeline of a shadow that is done.
+func (c *call) inherit(shadow *call) {
+	shadow.mu.Lock()
+	events := shadow.events
+	shadow.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.events = append(c.events, events...)
+}
+
+// speaker returns what speaks announcements in the name of the call.
 func (c *script) speaker() func(context.Context, Request, func(context.Context, media.Source) error) error {
-	rec, jar := c.rec, c.jar
+	rec := c.rec
 	return func(ctx context.Context, r Request, out func(context.Context, media.Source) error) error {
-		beside := &call{s: c.s, leg: c.leg, set: c.set, jar: jar, rec: rec}
-		a := &script{call: beside, first: r, allowed: twilioWait, code: 13238, out: out}
+		a := &script{call: c.shadow(rec), first: r, allowed: twilioWait, code: 13238, out: out}
+		defer func() { c.inherit(a.call) }()
 		err := verbs.Guard(func() error { return a.documents(ctx) })
-		beside.mu.Lock()
-		events := beside.events
-		beside.mu.Unlock()
-		c.mu.Lock()
-		c.events = append(c.events, events...) // for the call's timeline
-		c.mu.Unlock()
 		if err == nil && a.hungUp {
 			err = errors.New("the sound cannot be played")
 		}
 		return err
+	}
+}
+
+// recordConference returns what records a conference in the name of the call,
+// until ctx ends or there has been silence for the recordingTimeout of n.
+func (c *script) recordConference(n *texml.Conference) func(ctx context.Context, sid string, own tap, rate int) {
+	rec, page := c.rec, c.page
+	return func(ctx context.Context, sid string, own tap, rate int) {
+		r := &script{call: c.shadow(rec), page: page}
+		defer func() { c.inherit(r.call) }()
+		t := r.record(n, takeOptions{source: "Conference", conference: sid, track: "both", channels: 1, trim: n.Trim,
+			format: by(c.set.Dialect, "mp3", "wav"), told: n.RecordingCallbacks, send: n.SendRecordingURL}, own, rate)
+		if t == nil {
+			return
+		}
+		c.untilSilent(ctx, t, n.RecordingTimeout)
+		t.stop(ctx)
+		r.finishing.Wait()
+	}
+}
+
+// untilSilent waits for the end of ctx, of what t can hold, or for so much
+// silence; 0 is no end by silence.
+func (c *script) untilSilent(ctx context.Context, t *take, silence time.Duration) {
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-look.C:
+			if _, quiet := t.sound.Heard(); silence > 0 && quiet >= silence {
+				return
+			}
+		case <-t.full():
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }

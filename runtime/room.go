@@ -9,6 +9,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/media/tones"
+	"github.com/hookswitch/hookswitch/verbs"
 )
 
 // rooms are the conferences of one process.
@@ -31,16 +32,18 @@ type conference struct {
 	sid     string
 	created time.Time
 	mixer   *media.Room
+	rate    int // of it, in Hz
 
 	sounds  context.Context // lasts as long as the conference
 	silence context.CancelFunc
-	own     sync.WaitGroup // beeps, and who tells that somebody speaks
+	own     sync.WaitGroup // beeps, the recording, and who tells that somebody speaks
 
 	// mu is held while callbacks are stored: they are numbered in the order in
 	// which they are sent, and nobody sees a change that is not stored.
 	mu       sync.Mutex
 	seats    []*seat
 	started  bool
+	recorded bool
 	over     bool
 	notices  *notices // nil when nobody asked
 	speakers chan speaker
@@ -101,7 +104,8 @@ func (r *rooms) named(name RoomName, first Participant) *conference {
 	}
 	c = &conference{rooms: r, name: name, sid: r.s.NewID("CF"), created: time.Now()}
 	c.sounds, c.silence = context.WithCancel(context.Background())
-	o := media.RoomOptions{Rate: first.Stream.Rate()}
+	c.rate = first.Stream.Rate()
+	o := media.RoomOptions{Rate: c.rate}
 	if c.notices = newNotices(c, first); c.notices.asked("speaker") {
 		c.speakers = make(chan speaker, 64)
 		o.Talk = func(m *media.Member, talking bool) {
@@ -177,10 +181,30 @@ func (c *conference) enter(s *seat) (over bool, err error) {
 			other.hearsOther()
 		}
 	}
+	c.record()
 	if c.started && s.BeepOnEnter {
-		c.beep(media.NewClip(tones.Enter(s.Stream.Rate()), s.Stream.Rate()), s.member)
+		c.beep(media.NewClip(tones.Enter(c.rate), c.rate), s.member)
 	}
 	return false, nil
+}
+
+// record begins the recording, when there is one that asked for it.
+func (c *conference) record() {
+	i := slices.IndexFunc(c.seats, func(s *seat) bool { return s.Record != nil })
+	if !c.started || c.recorded || i < 0 {
+		return
+	}
+	c.recorded = true
+	s := c.seats[i]
+	if s.Beep {
+		c.beep(media.NewClip(tones.Beep(c.rate), c.rate), nil)
+	}
+	c.own.Go(func() {
+		err := verbs.Guard(func() error { s.Record(c.sounds, c.sid, c.mixer.Tap, c.rate); return nil })
+		if err != nil {
+			c.rooms.s.Log.Error("the recording of a conference is lost", "conference", c.sid, "error", err)
+		}
+	})
 }
 
 // refuse says why s may not enter, and finds whom it coaches.
@@ -269,7 +293,7 @@ func (c *conference) leave(s *seat, why Departure, callStatus, how string) {
 	default:
 		c.owe(news)
 		if c.started && s.BeepOnExit {
-			c.beep(media.NewClip(tones.Exit(s.Stream.Rate()), s.Stream.Rate()), s.member)
+			c.beep(media.NewClip(tones.Exit(c.rate), c.rate), s.member)
 		}
 		for _, other := range c.seats {
 			if other.coaching == s {
