@@ -217,15 +217,15 @@ func (p *Policy) number(n number, t *trunk) (Route, error) {
 	if msg := n.flaw(); msg != "" {
 		return Route{}, &Denied{codeNumber, msg, "write it with + and country code, as in +14155550100"}
 	}
-	if err := p.permit(n); err != nil {
-		return Route{}, err
-	}
 	if t == nil {
 		i := slices.IndexFunc(p.trunks, func(t *trunk) bool { return t.Server != "" })
 		if i < 0 {
 			return Route{}, &Denied{codeNumber, "there is no trunk to call numbers with", "write its server and credentials under sip.trunks"}
 		}
 		t = p.trunks[i]
+	}
+	if err := p.permit(n); err != nil {
+		return Route{}, err
 	}
 	return t.route(n.String(), false)
 }

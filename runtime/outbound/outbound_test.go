@@ -146,7 +146,7 @@ func TestDeniedSaysWhatToWrite(t *testing.T) {
 		cfg          Config
 		want         string
 	}{
-		{"no trunk", "+493023456", Config{Countries: []string{"DE"}}, "there is no trunk to call numbers with; write its server and credentials under sip.trunks"},
+		{"no trunk", "+493023456", Config{}, "there is no trunk to call numbers with; write its server and credentials under sip.trunks"},
 		{"no countries", "+493023456", Config{Trunks: provider}, "numbers of DE (+49) may not be called; write countries: [DE] under dial, or a pattern into dial.allow"},
 		{"other countries", "+18765550100", Config{Trunks: provider, Countries: []string{"DE"}}, "numbers of JM (+1876) may not be called; add JM to dial.countries, or a pattern into dial.allow"},
 		{"premium", "+449123456789", Config{Trunks: provider}, `this is a premium or shared-cost number (+449); if it should be called, write a pattern that names it into dial.allow, as in "+449*"`},
