@@ -29,7 +29,7 @@ func (p *phone) Headers() map[string][]string {
 func (p *phone) tell(status int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !slices.Contains(p.told, status) {
+	if !p.final && !slices.Contains(p.told, status) {
 		p.told = append(p.told, status)
 		p.progress <- status
 	}
@@ -56,14 +56,14 @@ func (p *phone) tone(hz float64, n int) {
 	})
 }
 
-// final tells the final status, and reports whether it is the first one.
-func (p *phone) final(status int) bool {
+// finish tells the final status, and reports whether it is the first one.
+func (p *phone) finish(status int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.told) > 0 && p.told[len(p.told)-1] >= 200 {
+	if p.final {
 		return false
 	}
-	p.told = append(p.told, status)
+	p.final = true
 	p.progress <- status
 	close(p.progress)
 	return true
@@ -72,13 +72,13 @@ func (p *phone) final(status int) bool {
 // answer takes the call of a dialled phone.
 func (p *phone) answer() {
 	p.speaks(context.Background(), true)
-	p.final(200)
+	p.finish(200)
 }
 
 // refuse ends the call of a dialled phone that has not answered. It is told in
 // the trace as what says: nothing else would tell of it.
 func (p *phone) refuse(status int, says string) {
-	if p.final(status) {
+	if p.finish(status) {
 		p.note(says)
 		p.end(fmt.Errorf("%s answered %d", p.letter, status))
 	}

@@ -39,7 +39,8 @@ type phone struct {
 	mu       sync.Mutex
 	stream   *media.Stream // nil until there is sound
 	answered bool
-	told     []int // statuses
+	told     []int // provisional statuses
+	final    bool  // progress is closed
 	decide   func(uri string, notify func(status int)) bool
 	heard    pcm.Frame // the last of it, heardFor long
 	last     time.Time // when it came
@@ -138,7 +139,7 @@ func (p *phone) Reject(context.Context, int, string) error { p.end(errEnded); re
 // Hangup ends the call; one that was dialled and not answered is canceled
 // (runtime.Leg).
 func (p *phone) Hangup(context.Context) error {
-	if p.progress != nil && p.final(487) {
+	if p.progress != nil && p.finish(487) {
 		p.note("canceled")
 		p.end(errCanceled)
 		return nil
@@ -155,6 +156,10 @@ func (p *phone) end(why error) {
 	if p.err == nil {
 		p.err = why
 		close(p.done)
+		if p.progress != nil && !p.final {
+			p.final = true
+			close(p.progress)
+		}
 		p.stage.news()
 	}
 }
