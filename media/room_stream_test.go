@@ -287,6 +287,60 @@ func (s sourceFunc) Next(f pcm.Frame) bool {
 	return true
 }
 
+// On several shards, whose ticks come at once, each frame is heard once, in
+// order, also by those who have no time to spare.
+func TestRoomOnShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPacer(PacerConfig{Poll: 5 * time.Millisecond, Goroutines: 3})
+		r := NewRoom(p, RoomOptions{})
+		var gs []*guest
+		var taped []int16
+		r.Tap(func(f pcm.Frame) { taped = append(taped, f[0]) })
+		for i := range 13 {
+			l := newLine()
+			s := NewStream(p, l, agreed())
+			s.Start()
+			gs = append(gs, &guest{s, r.Join(s, MemberOptions{Muted: i > 0}), l, 440})
+			gs[i].enter(t)
+			time.Sleep(3 * time.Millisecond)
+		}
+		sayTo(gs[0].Stream, clipOf(30), 1)
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		inOrder := func(who string, heard []int16) {
+			var said []int16
+			for _, v := range heard {
+				if v = (v + 500) / 1000; v != 0 {
+					said = append(said, v)
+				}
+			}
+			for i := range int16(30) { // what follows is a loss concealed
+				if int(i) >= len(said) || said[i] != i+1 {
+					t.Errorf("%s hears %v, want 1 to 30", who, said)
+					return
+				}
+			}
+		}
+		for i, g := range gs {
+			var heard []int16
+			for k, v := range g.sounds(0, time.Minute) {
+				if k%160 == 80 {
+					heard = append(heard, v)
+				}
+			}
+			if i > 0 {
+				inOrder(fmt.Sprint("guest ", i), heard)
+			}
+		}
+		inOrder("a tap", taped)
+		r.Close()
+		for _, g := range gs {
+			g.Stream.Close()
+		}
+		p.Close()
+	})
+}
+
 // While all are on hold nobody pulls, and a recording goes on.
 func TestRoomTapKeepsTime(t *testing.T) {
 	inRoom(t, RoomOptions{}, func(t *testing.T, r *Room, a, b, c *guest) {

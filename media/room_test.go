@@ -498,6 +498,25 @@ func TestClosedRoom(t *testing.T) {
 	}
 }
 
+func TestRoomDoesNotAllocate(t *testing.T) {
+	r := seat(t, 4, RoomOptions{Talk: func(*Member, bool) {}})
+	r.Tap(func(pcm.Frame) {})
+	r.members[0].Coach(r.members[1])
+	if err := r.begin(&show{src: NewLoop(clipOf(3), 8000), except: r.members[2], done: make(chan struct{})}); err != nil {
+		t.Fatal(err)
+	}
+	in, out := flat(1000), flat(0)
+	if n := testing.AllocsPerRun(100, func() {
+		r.now++
+		for _, m := range r.members {
+			m.pull(out, r.now)
+			m.hear(in, r.now)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations a tick, want 0", n)
+	}
+}
+
 // BenchmarkRoom is a whole tick: each member is heard, and hears.
 func BenchmarkRoom(b *testing.B) {
 	for _, n := range []int{3, 10, 50, 250} {
