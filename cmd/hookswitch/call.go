@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hookswitch/hookswitch/runtime"
+	"github.com/hookswitch/hookswitch/runtime/outbound"
 )
 
 const callUsage = `usage: hookswitch call SIP_URI FLOW [flags]
@@ -99,11 +99,12 @@ func call(args []string, out, errOut io.Writer) int {
 		}
 		cfg.SIP.Listen = []string{"udp://" + host + ":0", "tcp://" + host + ":0"}
 	}
-	cfg.SIP.ACL = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/32")} // nobody: we do not answer calls here
 	if strings.HasPrefix(to, "sip:") {
 		uri, _, _ := strings.Cut(to, "?")
 		uri, _, _ = strings.Cut(uri, ";")
-		cfg.Dial.Allow = append(cfg.Dial.Allow, strings.TrimPrefix(uri, "sip:")) // who writes it here means it
+		if address := strings.TrimPrefix(uri, "sip:"); outbound.CheckPattern(address, true) == nil && !strings.Contains(address, "*") {
+			cfg.Dial.Allow = append(cfg.Dial.Allow, address) // who writes it here means it
+		}
 	}
 	level := slog.LevelWarn
 	if *verbose {

@@ -54,6 +54,7 @@ type program struct {
 	hangUp     context.CancelFunc
 	stop       context.CancelFunc // of the callbacks' delivery
 	delivered  chan error
+	following  sync.WaitGroup // of the addresses of trunks
 }
 
 // setting is what a command asks of the program besides its configuration.
@@ -123,12 +124,19 @@ func start(ctx context.Context, cfg *Config, set setting, log *slog.Logger) (p *
 	if silence == 0 {
 		silence = -1 // sip.Config has it so
 	}
-	trunks, err := newPeers(net.DefaultResolver, p.policy.Peers()).look(ctx)
-	if err != nil {
-		log.Warn("calls from there are not answered", "error", err)
+	trunks := newPeers(net.DefaultResolver, p.policy.Peers())
+	var callers []netip.Prefix
+	if set.once {
+		callers = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/32")} // nobody: no calls are answered
+	} else {
+		found, err := trunks.look(ctx)
+		if err != nil {
+			log.Warn("calls from there are not answered", "error", err)
+		}
+		callers = acl(cfg.SIP.ACL, found)
 	}
 	if p.sip, err = sip.Listen(sip.Config{
-		Listen: cfg.SIP.Listen, ExternalIP: cfg.SIP.ExternalIP, ACL: acl(cfg.SIP.ACL, trunks),
+		Listen: cfg.SIP.Listen, ExternalIP: cfg.SIP.ExternalIP, ACL: callers,
 		Ports: ports, Pacer: p.pacer, Codecs: codecs, MediaTimeout: silence,
 		MaxCalls: cfg.Limits.MaxCalls, MaxCPS: cfg.Limits.MaxCPS,
 		UserAgent: "hookswitch", Log: log, Answer: p.answer,
@@ -138,6 +146,11 @@ func start(ctx context.Context, cfg *Config, set setting, log *slog.Logger) (p *
 	deliver, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop, p.delivered = stop, make(chan error, 1)
 	go func() { p.delivered <- p.calls.Deliver(deliver, p.signer) }()
+	if len(p.policy.Peers()) > 0 && !set.once {
+		p.following.Go(func() {
+			trunks.follow(deliver, log, func(now []netip.Prefix) { p.sip.SetACL(acl(cfg.SIP.ACL, now)) })
+		})
+	}
 	return p, nil
 }
 
@@ -379,6 +392,7 @@ func (p *program) close() error {
 		p.stop()
 		<-p.delivered
 	}
+	p.following.Wait()
 	if p.pacer != nil {
 		p.pacer.Close()
 	}

@@ -80,6 +80,7 @@ type Server struct {
 	openWire func() (wire media.Wire, port int, err error)
 	seed     maphash.Seed // of the To tags of answers without state, and of messages
 	draining atomic.Bool
+	acl      atomic.Pointer[[]netip.Prefix]
 	messages [64]bucket // messages from peers, by a hash of their address
 	starts   bucket     // new calls
 	sampled  sampler
@@ -171,6 +172,7 @@ func newServer(cfg Config, openWire func() (media.Wire, int, error)) (*Server, e
 		dialling:     make(map[netip.AddrPort]*dialling),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.SetACL(cfg.ACL)
 	for i := range s.messages {
 		s.messages[i].rate = maxMessages
 	}
@@ -279,9 +281,13 @@ func (s *Server) closeSockets() error {
 	return errors.Join(errs...)
 }
 
+// SetACL replaces the addresses that are answered; empty is nobody. Calls that are
+// up go on only as far as their other side is still one of them.
+func (s *Server) SetACL(networks []netip.Prefix) { s.acl.Store(&networks) }
+
 // allowed tells whether ip is a peer. Everybody else gets silence, so that a
 // scanner finds nothing.
 func (s *Server) allowed(ip netip.Addr) bool {
 	ip = ip.Unmap()
-	return slices.ContainsFunc(s.cfg.ACL, func(p netip.Prefix) bool { return p.Contains(ip) })
+	return slices.ContainsFunc(*s.acl.Load(), func(p netip.Prefix) bool { return p.Contains(ip) })
 }
