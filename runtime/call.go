@@ -28,7 +28,7 @@ type call struct {
 
 	sequence  int            // of the next status callback
 	takes     []*take        // recordings beside the verbs
-	finishing sync.WaitGroup // recordings whose files are being finished
+	finishing sync.WaitGroup // recordings whose files are being finished, dialled calls that are being ended
 	sipStatus int            // of the final answer to a placed call, 0 while there is none
 	reject    *rejection
 
@@ -133,7 +133,9 @@ func (c *call) finish(ctx context.Context, ended, err error) {
 
 // close finishes the recordings, closes the record and queues the last callback.
 func (c *call) close(ctx context.Context) {
-	c.rec.Ended = time.Now()
+	if c.rec.Ended.IsZero() {
+		c.rec.Ended = time.Now()
+	}
 	for _, t := range c.takes {
 		t.stop(ctx)
 	}

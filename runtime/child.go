@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/hookswitch/hookswitch/verbs"
 )
 
 // Why a call that was dialled is given up before it is answered.
@@ -37,11 +39,11 @@ func (c *call) child(set Setup) *call {
 	return child
 }
 
-// place calls to and returns when it is answered. The error is an *unreached
-// or, when ctx ended first, its cause; the leg is hung up then. ringing, which
-// may be nil, is called at each news before the answer; early tells that there
-// is sound already.
-func (c *call) place(ctx context.Context, to Destination, ringing func(early bool)) error {
+// place calls to and returns when it is answered. The error is an *unreached, or
+// the cause of ctx when that ended first, or what told said: it gets each status
+// up to the answer's, and an error of it gives the call up. Settle and end what
+// failed.
+func (c *call) place(ctx context.Context, to Destination, told func(status int) error) error {
 	to.CallSID, to.AccountSID = c.rec.SID, c.rec.AccountSID
 	c.note("dial", to.To, "", 0)
 	c.save(c.callback(initiated, c.rec.Created))
@@ -62,25 +64,29 @@ func (c *call) place(ctx context.Context, to Destination, ringing func(early boo
 	for {
 		select {
 		case status, ok := <-progress:
-			switch {
-			case !ok:
+			if !ok {
 				return c.unreached(last)
-			case status < 200:
-				c.rings(status)
-				if ringing != nil {
-					ringing(leg.Stream() != nil)
-				}
-			case status < 300:
-				c.rec.Answered, c.rec.Status = time.Now(), "in-progress"
-				c.sipStatus = status
-				c.note("answer", "", "", 0)
-				c.save(c.callback(answered, c.rec.Answered))
-				return nil
-			default:
-				last = status
 			}
+			if status >= 300 {
+				last = status
+				continue
+			}
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+			if err := told(status); err != nil {
+				return err
+			}
+			if status < 200 {
+				c.rings(status)
+				continue
+			}
+			c.rec.Answered, c.rec.Status = time.Now(), "in-progress"
+			c.sipStatus = status
+			c.note("answer", "", "", 0)
+			c.save(c.callback(answered, c.rec.Answered))
+			return nil
 		case <-ctx.Done():
-			c.hangUp(ctx)
 			return context.Cause(ctx)
 		}
 	}
@@ -135,33 +141,65 @@ func outcomeOf(status int) (outcome, cause string) {
 	return "failed", "unspecified"
 }
 
-// over closes the record of a dialled call: err is what place or what came
-// after it ended with, nil when the call was ended from here.
+// over settles and ends a placed call.
 func (c *call) over(ctx context.Context, err error) {
+	c.settle(err)
+	if u, ok := errors.AsType[*unreached](err); ok && u.status == "failed" {
+		c.note("warning", u.msg, "", u.code)
+	}
+	c.end(ctx)
+}
+
+// settle gives the record of a placed call its last words: err is what place or
+// what came after it ended with, nil when the call was ended from here.
+func (c *call) settle(err error) {
+	c.rec.Ended = time.Now()
 	c.rec.HangupCause, c.rec.HangupSource = "normal_clearing", "caller"
 	if c.leg != nil && c.leg.Err() != nil && !c.rec.Answered.IsZero() {
 		c.hungUp("callee")
 	}
-	var u *unreached
+	crash, crashed := errors.AsType[*verbs.Crash](err)
+	u, unreached := errors.AsType[*unreached](err)
+	if crashed {
+		c.fail(crash)
+	}
 	switch {
 	case !c.rec.Answered.IsZero():
 		c.rec.Status = "completed"
 		if errors.Is(err, ErrTimeLimit) {
 			c.rec.HangupCause = "time_limit"
 		}
-	case errors.As(err, &u):
+	case unreached:
 		c.rec.Status, c.rec.HangupCause, c.rec.HangupSource = u.status, u.cause, "callee"
 		if u.status == "failed" {
-			c.note("warning", u.msg, "", u.code)
 			c.blame(u.code, u.msg)
 		}
 	case errors.Is(err, errNoAnswer):
 		c.rec.Status, c.rec.HangupCause = "no-answer", "timeout"
+	case crashed:
+		c.rec.Status, c.rec.HangupCause, c.rec.HangupSource = "failed", "unspecified", "unknown"
 	default:
 		c.rec.Status, c.rec.HangupCause = "canceled", "originator_cancel"
 	}
+}
+
+// beside runs f, the end of a call that this one has dialled, while this one goes
+// on. The call is not over before f is.
+func (c *call) beside(f func()) {
+	c.finishing.Go(func() {
+		err := verbs.Guard(func() error { f(); return nil })
+		if crash, ok := errors.AsType[*verbs.Crash](err); ok {
+			c.s.Log.Error("a fault in hookswitch ended a dialled call", "call", c.rec.SID, "stack", string(crash.Stack))
+		}
+	})
+}
+
+// end hangs up a settled call that is not over, and closes its record.
+func (c *call) end(ctx context.Context) {
 	if c.leg != nil && c.leg.Err() == nil {
-		c.note("hangup", "", "", 0)
+		if !c.rec.Answered.IsZero() {
+			c.note("hangup", "", "", 0)
+		}
 		c.hangUp(ctx)
 	}
 	c.close(ctx)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,19 +16,20 @@ import (
 // dialing is one <Dial> of people while it runs.
 type dialing struct {
 	*script
-	d       *texml.Dial
-	several bool           // ring at once
-	ringer  *ringer        // what the caller hears meanwhile
-	took    *take          // the recording; nil is none
-	calls   sync.WaitGroup // attempts; those that lost may still be hanging up
+	d      *texml.Dial
+	ringer *ringer // what the caller hears meanwhile
+	took   *take   // the recording; nil is none
+	done   verbs.Dialed
 }
 
 // attempt is the call to one target. It belongs to its goroutine until that has
-// handed it over.
+// handed it over, settled or answered.
 type attempt struct {
 	*call
 	target target
-	err    error // nil: answered, and the first
+	order  int           // in the document
+	to     []Destination // the one that is called, and those that are when it cannot be reached
+	err    error         // nil: answered, and the first
 }
 
 // whispers are the verbs of a document that the called side hears alone.
@@ -43,177 +43,171 @@ func (c *script) Dial(ctx context.Context, d *texml.Dial) (verbs.Dialed, error) 
 	if len(targets) == 0 {
 		return verbs.Dialed{Status: "failed"}, context.Cause(ctx)
 	}
-	dl := &dialing{script: c, d: d, several: len(targets) > 1 && !d.Sequential}
-	defer dl.calls.Wait()
-	dl.ringer = c.ring(ctx, d)
-	defer dl.ringer.stop()
-
+	dl := &dialing{script: c, d: d, ringer: c.ring(ctx, d), done: verbs.Dialed{Status: "canceled"}}
+	defer func() { dl.ringer.stop() }()
 	if strings.HasPrefix(d.Record, "record-from-ringing") {
 		dl.took = c.recordDial(d)
 	}
-	groups := [][]target{targets}
-	if !dl.several {
-		groups = groups[:0]
-		for _, t := range targets {
-			groups = append(groups, []target{t})
+	if d.Sequential {
+		for len(targets) > 0 && !dl.done.Bridged && ctx.Err() == nil {
+			dl.callAny(ctx, targets[:1])
+			targets = targets[1:]
 		}
+	} else {
+		dl.callAny(ctx, targets)
 	}
-	var done verbs.Dialed
-	for len(groups) > 0 && context.Cause(ctx) == nil {
-		last := dl.race(ctx, groups[0])
-		groups = groups[1:]
-		if last.err == nil {
-			last = dl.connect(ctx, last, &done)
-		}
-		last.result(&done)
-		if done.Bridged {
-			break
-		}
+	dl.done.Recording = dl.took.stop(ctx)
+	if c.leg.Err() != nil { // the caller is gone, and the news of it is on its way
+		<-ctx.Done()
 	}
-	done.Recording = dl.took.stop(ctx)
-	return done, context.Cause(ctx)
+	return dl.done, context.Cause(ctx)
 }
 
-// race calls all of group and returns the first that is answered, or the one
-// that ended last. The others are hung up, in their own time.
-func (dl *dialing) race(ctx context.Context, group []target) (last *attempt) {
+// callAny calls all of group and joins the call to the first who answers.
+func (dl *dialing) callAny(ctx context.Context, group []target) {
+	dl.ringAgain(ctx)
+	var early func(*media.Stream)
+	if len(group) == 1 { // of several nobody knows who will answer
+		early = dl.ringer.early
+	}
+	last := dl.race(ctx, group, early)
+	if last.err == nil {
+		last = dl.connect(ctx, last)
+	}
+	last.result(&dl.done)
+	if ctx.Err() != nil && !dl.done.Bridged {
+		dl.done.Status = "canceled"
+	}
+}
+
+// race calls all of group and returns the first that is answered, or else the
+// one that failed last; of several at one time the last in the document. The
+// others are hung up in their own time. early, which may be nil, gets what is
+// heard before an answer.
+func (dl *dialing) race(ctx context.Context, group []target, early func(*media.Stream)) (last *attempt) {
 	ringing, lose := context.WithCancelCause(ctx)
+	defer lose(errLost)
 	patience := time.AfterFunc(dl.d.Timeout, func() { lose(errNoAnswer) })
 	defer patience.Stop()
-	results := make(chan *attempt, len(group))
 	var won atomic.Bool
-	for _, t := range group {
-		dl.calls.Go(func() {
-			var a *attempt
-			err := verbs.Guard(func() error { a = dl.try(ringing, t, &won); return nil })
-			if err != nil {
-				dl.fail(err)
-				a = &attempt{target: t, err: err}
-			}
+	results := make(chan *attempt, len(group))
+	all := make([]*attempt, len(group))
+	for i, t := range group { // their SIDs are in the order of the document
+		all[i] = dl.attempt(t, t.to)
+		all[i].order = i
+	}
+	for _, a := range all {
+		dl.call.beside(func() {
+			a := dl.try(ringing, a, &won, early)
+			failed := a.err != nil
 			results <- a
+			if failed {
+				a.end(ctx)
+			}
 		})
 	}
 	for range group {
-		if last = <-results; last.err == nil {
-			lose(errLost)
-			return last
-		}
-	}
-	lose(nil)
-	return last
-}
-
-// try calls the addresses of one target until one of them answers.
-func (dl *dialing) try(ctx context.Context, t target, won *atomic.Bool) (a *attempt) {
-	for i, to := range t.to {
-		set, err := dl.childSetup(t, to)
-		if err != nil {
-			dl.Warn(t.node, 0, err.Error())
-		}
-		a = &attempt{call: dl.child(set), target: t}
-		a.err = a.place(ctx, to, func(early bool) {
-			if early && !dl.several {
-				dl.ringer.early(a.leg.Stream())
-			}
-		})
-		if a.err == nil && won.Swap(true) {
-			a.err = errLost
-		}
+		a := <-results
 		if a.err == nil {
 			return a
 		}
-		a.over(ctx, a.err)
-		var u *unreached
-		if !errors.As(a.err, &u) || u.status == "busy" || i == len(t.to)-1 {
-			break
+		if last == nil || a.rec.Ended.After(last.rec.Ended) || a.rec.Ended.Equal(last.rec.Ended) && a.order > last.order {
+			last = a
 		}
 	}
-	return a
+	return last
 }
 
-// connect joins the call with a, and with whom a transfers it to, until they are
-// apart. It returns the last of them, who is hung up.
-func (dl *dialing) connect(ctx context.Context, a *attempt, done *verbs.Dialed) *attempt {
+// attempt is the call to one target, not placed yet, at the first of its
+// addresses.
+func (dl *dialing) attempt(t target, to []Destination) *attempt {
+	return &attempt{call: dl.child(dl.childSetup(t, to[0])), target: t, to: to}
+}
+
+// try calls the addresses of one target until one of them answers. What failed
+// is settled.
+func (dl *dialing) try(ctx context.Context, a *attempt, won *atomic.Bool, early func(*media.Stream)) *attempt {
 	for {
-		err := dl.speak(ctx, a, done)
-		move, moved := errors.AsType[*transfer](err)
-		if !moved || dl.d.ReferURL != "" || ctx.Err() != nil {
-			if moved {
-				done.Referred = move.uri
-				move.tell(200) // it is taken on; what comes of it is the document's
-			}
-			a.over(ctx, err)
+		a.err = verbs.Guard(func() error {
+			return a.place(ctx, a.to[0], func(status int) error {
+				switch {
+				case status >= 200 && won.Swap(true):
+					return errLost
+				case status < 200 && early != nil && a.leg.Stream() != nil:
+					early(a.leg.Stream())
+				}
+				return nil
+			})
+		})
+		if a.err == nil {
 			return a
 		}
-		dl.note("transfer", move.uri, "", 0)
-		dl.ringer = dl.ring(ctx, dl.d)
-		next := dl.race(ctx, []target{{node: dl.d, to: []Destination{dl.to(dl.d, move.uri)}, sip: true}})
-		move.tell(next.outcome())
-		a.over(ctx, err)
-		if next.err != nil {
-			dl.ringer.stop()
-			return next
+		a.settle(a.err)
+		u, ok := errors.AsType[*unreached](a.err)
+		if ok && u.status == "failed" {
+			dl.Warn(a.target.node, u.code, u.msg)
+		}
+		if !ok || u.status == "busy" || len(a.to) == 1 {
+			return a
+		}
+		a.end(ctx)
+		order := a.order
+		a = dl.attempt(a.target, a.to[1:])
+		a.order = order
+	}
+}
+
+// connect joins the call with a, and with whom a moves it to, until they are
+// apart. It returns the last of them.
+func (dl *dialing) connect(ctx context.Context, a *attempt) *attempt {
+	for {
+		var next *attempt
+		err := verbs.Guard(func() (err error) {
+			next, err = dl.speak(ctx, a)
+			return err
+		})
+		if to, ok := errors.AsType[*referral](err); ok && ctx.Err() == nil {
+			dl.done.Referred = to.uri
+			to.tell(200) // it is taken on; what comes of it is the document's
+		}
+		a.settle(err)
+		dl.call.beside(func() { a.end(ctx) })
+		if next == nil {
+			return a
 		}
 		a = next
 	}
 }
 
-// transfer is the end of a conversation that the called side wants to go on
-// elsewhere.
-type transfer struct {
-	uri  string
-	tell func(status int)
-}
-
-func (*transfer) Error() string { return "the called side moves the call elsewhere" }
-
-// outcome is the status that tells what became of the attempt.
-func (a *attempt) outcome() int {
-	if a.err == nil {
-		return 200
-	}
-	if a.call == nil || a.sipStatus < 300 {
-		return 480
-	}
-	return a.sipStatus
-}
-
 // speak runs what comes before the two are joined on the called leg, then joins
-// them. It returns why they are no longer together, nil when the called side
-// refused.
-func (dl *dialing) speak(ctx context.Context, a *attempt, done *verbs.Dialed) error {
+// them. It returns who is next when the called side has moved the call, and why
+// the two are no longer together, nil when that was wanted here.
+func (dl *dialing) speak(ctx context.Context, a *attempt) (next *attempt, err error) {
 	live, stop := alive(ctx, a.leg, dl.s.MaxCall)
 	defer stop()
+	if a.target.digits != "" || a.target.whisper.URL != "" {
+		dl.ringAgain(ctx) // that is not for the caller
+	}
 	if a.target.digits != "" {
 		a.note("send", "", a.target.digits, 0)
 		if err := a.leg.Stream().SendDigits(live, a.target.digits); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if a.target.whisper.URL != "" {
 		if ok, err := dl.whisper(live, a); !ok {
-			return err
+			return nil, err
 		}
 	}
 	if err := dl.Answer(live); err != nil {
-		return err
+		return nil, err
 	}
 	dl.ringer.stop()
-	done.Bridged = true
+	dl.done.Bridged = true
 	if dl.took == nil && dl.d.Record != "do-not-record" {
 		dl.took = dl.recordDial(dl.d)
 	}
-	live, move := context.WithCancelCause(live)
-	defer move(nil)
-	if dl.d.ReferURL != "" || dl.set.Transfers {
-		a.leg.OnRefer(func(uri string, tell func(int)) bool {
-			move(&transfer{uri, tell})
-			return true
-		})
-		defer a.leg.OnRefer(nil)
-	}
-	dl.note("bridge", a.rec.SID, "", 0)
-	return dl.together(live, dl.d, a.leg.Stream())
+	return dl.converse(ctx, live, a)
 }
 
 // whisper runs the document that only the called side hears, and reports
@@ -258,10 +252,6 @@ func (c *script) together(ctx context.Context, d *texml.Dial, other *media.Strea
 
 // result tells what became of the attempt.
 func (a *attempt) result(done *verbs.Dialed) {
-	if a.call == nil { // it crashed
-		done.Status = "failed"
-		return
-	}
 	done.Status, done.SID, done.To = a.rec.Status, a.rec.SID, a.rec.To
 	done.SIP, done.SIPCallID, done.SIPStatus = a.target.sip, a.rec.SIPCallID, a.sipStatus
 	done.Code, done.Message = a.rec.ErrorCode, a.rec.ErrorMessage

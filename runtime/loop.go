@@ -151,6 +151,9 @@ func (c *script) tell(r Request) {
 	now := time.Now()
 	form := c.params(c.with(r.Form))
 	form.Set("CallStatus", "completed") // as it is by the time it is read
+	if c.rec.Answered.IsZero() {
+		form.Set("CallStatus", "canceled")
+	}
 	c.save([]Callback{{
 		CallSID: c.rec.SID, AccountSID: c.rec.AccountSID,
 		URL: r.URL, Method: method(r.Method), Form: form.Encode(),

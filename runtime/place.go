@@ -19,7 +19,7 @@ func (s *Server) Place(ctx context.Context, to Destination, set Setup) CallRecor
 	c := newCall(s, nil, set)
 	c.rec.Status = "queued"
 	ringing, stop := context.WithTimeoutCause(ctx, cmp.Or(set.Patience, patience), errNoAnswer)
-	err := verbs.Guard(func() error { return c.place(ringing, to, nil) })
+	err := verbs.Guard(func() error { return c.place(ringing, to, func(int) error { return nil }) })
 	stop()
 	if err != nil {
 		c.over(ctx, err)

@@ -21,23 +21,35 @@ type ringer struct {
 	done sync.WaitGroup
 
 	mu      sync.Mutex
-	begun   bool
+	begun   bool // the called side is heard
 	stopped bool
 	split   func()
 }
 
-// ring begins to tell the caller that it rings. A caller who is not answered
-// hears the ringing of their own phone.
+// ring begins to tell the caller that it rings. A caller to whom nothing is
+// sent yet hears the ringing of their own phone.
 func (c *script) ring(ctx context.Context, d *texml.Dial) *ringer {
 	r := &ringer{c: c}
 	r.ctx, r.hush = context.WithCancel(ctx)
-	if c.rec.Answered.IsZero() {
+	if c.leg.Stream() == nil {
 		return r
 	}
 	r.done.Go(func() {
 		verbs.Guard(func() error { return c.ringing(r.ctx, d) })
 	})
 	return r
+}
+
+// ringAgain lets a caller who hears the called side already hear ringing
+// instead, as at first.
+func (dl *dialing) ringAgain(ctx context.Context) {
+	dl.ringer.mu.Lock()
+	begun := dl.ringer.begun
+	dl.ringer.mu.Unlock()
+	if begun {
+		dl.ringer.stop()
+		dl.ringer = dl.ring(ctx, dl.d)
+	}
 }
 
 // ringing plays the sound of d until ctx is done.

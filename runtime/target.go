@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"cmp"
-	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"slices"
@@ -118,19 +117,31 @@ func uriHeaders(tail string) map[string]string {
 func passed(name string) bool {
 	lower := strings.ToLower(name)
 	return strings.HasPrefix(lower, "x-") || slices.Contains([]string{"user-to-user", "remote-party-id",
-		"p-preferred-identity", "p-called-party-id", "replaces"}, lower)
+		"p-preferred-identity", "p-called-party-id"}, lower)
 }
 
-// setup is what is known of the call to a target.
-func (c *script) childSetup(t target, to Destination) (Setup, error) {
+// replacesOf is the Replaces header of the URI that a transfer leads to.
+func replacesOf(uri string) (value string, ok bool) {
+	_, tail, _ := strings.Cut(uri, "?")
+	for pair := range strings.SplitSeq(tail, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if plain, err := url.PathUnescape(value); err == nil && strings.EqualFold(name, "Replaces") {
+			return plain, true
+		}
+	}
+	return "", false
+}
+
+// childSetup is what is known of the call to a target.
+func (c *script) childSetup(t target, to Destination) Setup {
 	set := Setup{From: to.From, To: to.To, ToURI: strings.TrimPrefix(strings.TrimPrefix(to.To, "sips:"), "sip:"),
 		StatusEvents: t.status.StatusCallbackEvent}
 	if t.status.StatusCallback != "" {
 		at, err := resolve(c.page.url, t.status.StatusCallback)
 		if err != nil {
-			return set, fmt.Errorf("statusCallback: %w", err)
+			c.Warn(t.node, 11100, "statusCallback: "+err.Error())
 		}
 		set.StatusCallback = Request{URL: at, Method: t.status.StatusCallbackMethod}
 	}
-	return set, nil
+	return set
 }
