@@ -164,6 +164,7 @@ func (s *Script) setup(p *phone, call action, account runtime.Account, base stri
 		Fallback:       runtime.Request{URL: s.url(s.fallback, base), Method: m},
 		StatusCallback: runtime.Request{URL: s.url(s.status, base)},
 		StatusEvents:   s.events,
+		Transfers:      s.moves,
 	}
 }
 

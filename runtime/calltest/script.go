@@ -42,6 +42,7 @@ type Script struct {
 	show     []string // parameters of requests to show; "*" is all
 	voice    bool
 	limit    time.Duration // longest call
+	moves    bool          // those who are dialled may transfer the call
 
 	legs    map[string]*party // by letter, those that the script names
 	actions []action

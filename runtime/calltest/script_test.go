@@ -13,7 +13,7 @@ func TestParseErrors(t *testing.T) {
 		{"no call first", "1s press 1\n", "x:1: the first thing a caller does is to call, such as: 0s call /voice"},
 		{"two calls", ok + "1s call /voice\n", "x:2: the caller has called already; another call is another leg, such as: 5s B call /voice"},
 		{"an unknown thing to do", ok + "1s jump\n", `x:2: a leg cannot "jump"; what it can do: call, press, info, say, tone, silence, hold, resume, listen, refer, wait, hangup, ring, early, answer, busy, reject`},
-		{"an unknown setting", "colour red\n" + ok, `x:1: unknown setting "colour"; there are dialect, from, to, method, fallback, status, server, token, show, voice, limit and header`},
+		{"an unknown setting", "colour red\n" + ok, `x:1: unknown setting "colour"; there are dialect, from, to, method, fallback, status, server, token, show, voice, limit, transfers and header`},
 		{"not a time", ok + "3x press 1\n", `x:2: "3x" is not a time; write 200ms, 3s, 1m30s, or +1s for one second after the line above`},
 		{"back in time", ok + "3s press 1\n2s press 2\n", "x:3: 2s comes before the line above it; write the lines in order of time"},
 		{"before the beginning", "-1s call /voice\n", "x:1: -1s comes before the line above it; write the lines in order of time"},

@@ -46,6 +46,11 @@ func (s *Script) setting(f []string, line int) error {
 			return errors.New("the one value is: voice none; without it a scripted voice speaks")
 		}
 		s.voice = false
+	case "transfers":
+		if rest != "allowed" {
+			return errors.New("the one value is: transfers allowed; without it those who are dialled cannot transfer the call")
+		}
+		s.moves = true
 	case "limit":
 		if s.limit, err = time.ParseDuration(rest); err != nil || s.limit <= 0 || s.limit > longestScript {
 			return fmt.Errorf("%q is not a length; write 30s or 10m", rest)
@@ -53,7 +58,7 @@ func (s *Script) setting(f []string, line int) error {
 	case "header":
 		return s.party("A", line).header(rest)
 	default:
-		return fmt.Errorf("unknown setting %q; there are dialect, from, to, method, fallback, status, server, token, show, voice, limit and header", name)
+		return fmt.Errorf("unknown setting %q; there are dialect, from, to, method, fallback, status, server, token, show, voice, limit, transfers and header", name)
 	}
 	return err
 }
