@@ -233,10 +233,11 @@ func (c *call) shadow(rec CallRecord) *call {
 	return &call{s: c.s, leg: c.leg, set: c.set, jar: c.jar, rec: rec}
 }
 
-// inherit takes over the timeline of a shadow that is done.
+// inherit takes over what is new on the timeline of a shadow.
 func (c *call) inherit(shadow *call) {
 	shadow.mu.Lock()
 	events := shadow.events
+	shadow.events = nil
 	shadow.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -248,7 +249,7 @@ func (c *script) speaker() func(context.Context, Request, func(context.Context, 
 	rec := c.rec
 	return func(ctx context.Context, r Request, out func(context.Context, media.Source) error) error {
 		a := &script{call: c.shadow(rec), first: r, allowed: twilioWait, code: 13238, out: out}
-		defer func() { c.inherit(a.call) }()
+		defer c.inherit(a.call)
 		err := verbs.Guard(func() error { return a.documents(ctx) })
 		if err == nil && a.hungUp {
 			err = errors.New("the sound cannot be played")
@@ -257,21 +258,26 @@ func (c *script) speaker() func(context.Context, Request, func(context.Context, 
 	}
 }
 
-// recordConference returns what records a conference in the name of the call,
-// until ctx ends or there has been silence for the recordingTimeout of n.
-func (c *script) recordConference(n *texml.Conference) func(ctx context.Context, sid string, own tap, rate int) {
+// recordConference returns what begins the recording of a conference in the
+// name of the call. What that returns, nil when there is no recording, waits
+// until ctx ends or there has been silence for the recordingTimeout of n, and
+// finishes it.
+func (c *script) recordConference(n *texml.Conference) func(sid string, own tap, rate int) func(ctx context.Context) {
 	rec, page := c.rec, c.page
-	return func(ctx context.Context, sid string, own tap, rate int) {
+	return func(sid string, own tap, rate int) func(ctx context.Context) {
 		r := &script{call: c.shadow(rec), page: page}
-		defer func() { c.inherit(r.call) }()
 		t := r.record(n, takeOptions{source: "Conference", conference: sid, track: "both", channels: 1, trim: n.Trim,
 			format: by(c.set.Dialect, "mp3", "wav"), told: n.RecordingCallbacks, send: n.SendRecordingURL}, own, rate)
+		c.inherit(r.call)
 		if t == nil {
-			return
+			return nil
 		}
-		c.untilSilent(ctx, t, n.RecordingTimeout)
-		t.stop(ctx)
-		r.finishing.Wait()
+		return func(ctx context.Context) {
+			defer c.inherit(r.call)
+			r.untilSilent(ctx, t, n.RecordingTimeout)
+			t.stop(ctx)
+			r.finishing.Wait()
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package runtime_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,8 +12,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/pion/rtp"
 
 	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/media/g711"
@@ -71,10 +70,11 @@ func (g *guest) Drain(hear, _ func([]byte, netip.AddrPort)) {
 	payload := make([]byte, 160)
 	g711.EncodeULaw(payload, g.tone.Samples[at:at+160])
 	g.sent++
-	packet := rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: uint16(g.sent), Timestamp: uint32(g.sent * 160), SSRC: 1}, Payload: payload}
-	if b, err := packet.Marshal(); err == nil {
-		hear(b, netip.MustParseAddrPort("192.0.2.1:4000"))
-	}
+	packet := []byte{0x80, 0} // RFC 3550 section 5.1: version 2, PCMU
+	packet = binary.BigEndian.AppendUint16(packet, uint16(g.sent))
+	packet = binary.BigEndian.AppendUint32(packet, uint32(g.sent*160))
+	packet = append(packet, "SSRC"...)
+	hear(append(packet, payload...), netip.MustParseAddrPort("192.0.2.1:4000"))
 }
 
 func (g *guest) Send(b []byte) error {

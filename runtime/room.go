@@ -9,7 +9,6 @@ import (
 
 	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/media/tones"
-	"github.com/hookswitch/hookswitch/verbs"
 )
 
 // rooms are the conferences of one process.
@@ -175,13 +174,13 @@ func (c *conference) enter(s *seat) (over bool, err error) {
 	c.owe(news)
 	s.member = c.mixer.Join(s.Stream, media.MemberOptions{Muted: s.Muted, Jitter: s.Jitter})
 	s.coach()
+	c.started = c.started || starts
+	c.record() // before anybody speaks
 	if starts {
-		c.started = true
 		for _, other := range c.seats {
 			other.hearsOther()
 		}
 	}
-	c.record()
 	if c.started && s.BeepOnEnter {
 		c.beep(media.NewClip(tones.Enter(c.rate), c.rate), s.member)
 	}
@@ -199,12 +198,9 @@ func (c *conference) record() {
 	if s.Beep {
 		c.beep(media.NewClip(tones.Beep(c.rate), c.rate), nil)
 	}
-	c.own.Go(func() {
-		err := verbs.Guard(func() error { s.Record(c.sounds, c.sid, c.mixer.Tap, c.rate); return nil })
-		if err != nil {
-			c.rooms.s.Log.Error("the recording of a conference is lost", "conference", c.sid, "error", err)
-		}
-	})
+	if record := s.Record(c.sid, c.mixer.Tap, c.rate); record != nil {
+		c.own.Go(func() { record(c.sounds) })
+	}
 }
 
 // refuse says why s may not enter, and finds whom it coaches.

@@ -49,10 +49,11 @@ type Participant struct {
 	// may be called from any goroutine.
 	Speak func(ctx context.Context, r Request, out func(context.Context, media.Source) error) error
 
-	// Record, unless it is nil, records the conference from its start on, until
-	// ctx ends: the voices of all, without what they hear while they wait. Of
-	// several who would record it the first does. Beep is a tone before that.
-	Record func(ctx context.Context, conferenceSID string, own tap, rate int)
+	// Record, unless it is nil, begins the recording of the conference at its
+	// start: of the voices of all, without what they hear while they wait. What
+	// it returns, if not nil, records until ctx ends. Of several who would
+	// record the first does. Beep is a tone before that.
+	Record func(conferenceSID string, own tap, rate int) (record func(ctx context.Context))
 	Beep   bool
 
 	// Leave tells that the participant is out already, and why: ErrKicked,
