@@ -37,6 +37,9 @@ type Destination struct {
 func (d *Destination) check() (uri, at sipgo.Uri, err error) {
 	fields := []struct{ name, value string }{{"URI", d.URI}, {"Proxy", d.Proxy}, {"From", d.From}, {"Display", d.Display}}
 	for _, f := range fields {
+		if len(f.value) > maxValue {
+			return uri, at, fmt.Errorf("%s is longer than %d bytes", f.name, maxValue)
+		}
 		if strings.ContainsAny(f.value, "\r\n\x00") {
 			return uri, at, fmt.Errorf("%s has a line end or a zero byte", f.name)
 		}

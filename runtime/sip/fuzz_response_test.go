@@ -48,3 +48,49 @@ func FuzzResponse(f *testing.F) {
 		})
 	})
 }
+
+// FuzzDestination checks that nothing in a destination makes a header line of
+// its own: an INVITE has the lines that we have written, and reads as it should.
+func FuzzDestination(f *testing.F) {
+	f.Add("sip:bob@192.0.2.7:5070", "", "alice", "Alice", "X-A", "1")
+	f.Add("sip:bob@192.0.2.7:5070;user=phone", "192.0.2.7;transport=udp", "a>;tag=x\r\nX: y", "a\"\\\n", "X-A\r\nX-B: 1", "1\r\nX: y")
+	f.Add("sip:b%0d%0a@192.0.2.7", "192.0.2.7:5070?X=y", "+1;x?y", "é", "Via", "\x00")
+	f.Add("sip:a:b@192.0.2.7;x=\"<>,", "", "", "", "Subject", " ")
+	f.Fuzz(func(t *testing.T, uri, proxy, from, display, name, value string) {
+		bubble(t, func(c *Config) { c.Log = panics(t) }, func(b *bench) {
+			l, err := b.Dial(Destination{URI: uri, Proxy: proxy, From: from, Display: display, Headers: map[string][]string{name: {value}}})
+			if err != nil {
+				if strings.ContainsAny(err.Error(), "\r\n\x00") {
+					t.Errorf("the error has a line end: %q", err)
+				}
+				return
+			}
+			synctest.Wait()
+			b.socket.mu.Lock()
+			var inv string
+			for _, q := range b.socket.out {
+				if len(q) > 0 {
+					inv = <-q
+				}
+			}
+			b.socket.mu.Unlock()
+			if inv == "" {
+				return // an address that cannot be reached
+			}
+			head, _, _ := strings.Cut(inv, "\r\n\r\n")
+			m, fault := split(head)
+			if fault != nil && !strings.Contains(fault.text, "parameters") && !strings.Contains(fault.text, "quote") {
+				t.Errorf("%s: %q", fault.text, inv)
+			}
+			if got := len(m.fields); got != 11 {
+				t.Errorf("%d header lines: %q", got, inv)
+			}
+			if _, f := startLine(m.start, nil); f != nil {
+				t.Errorf("%s: %q", f.text, m.start)
+			}
+			if got := tagOf(m.get("From")); got != l.local.tag {
+				t.Errorf("From tag %q, want %q", got, l.local.tag)
+			}
+		})
+	})
+}

@@ -101,13 +101,14 @@ func (s *Server) Dial(d Destination) (*Leg, error) {
 	l.local.tag = rand.Text()[:16]
 	l.remoteSeq = -1
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		l.out.conclude(503, nil)
+		l.cancel(&Refused{503, "the server is closed"})
+		return l, nil
+	}
 	s.legs[l] = struct{}{}
-	s.calling.Add(1)
-	s.mu.Unlock()
-	go func() {
-		defer s.calling.Done()
-		l.place()
-	}()
+	s.calling.Go(l.place)
 	return l, nil
 }
 

@@ -544,6 +544,46 @@ func TestNoPortForPlacedCall(t *testing.T) {
 	})
 }
 
+// Close hangs up what was placed, in whatever state, and after it nothing is.
+func TestCloseWithPlacedCalls(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		silent, rings, up := b.callee("192.0.2.6:5070"), b.callee("192.0.2.7:5070"), b.callee("192.0.2.8:5070")
+		var legs []*Leg
+		for _, p := range []*phone{silent, rings, up} {
+			legs = append(legs, b.dial(Destination{URI: "sip:bob@" + p.addr.String()}))
+		}
+		silent.want("INVITE ")
+		ringing := rings.want("INVITE ")
+		rings.answer(ringing, "180 Ringing", "b", rings.contact(), "")
+		up.takes(up.want("INVITE "), "b")
+		synctest.Wait()
+		b.Drain()
+		more := b.dial(Destination{URI: "sip:bob@" + up.addr.String()}) // a call that is up may need it
+		up.takes(up.want("INVITE "), "c")
+		go func() {
+			for range 2 {
+				up.hears()
+			}
+			rings.cancelled(ringing, "b")
+		}()
+		start := time.Now()
+		b.Close()
+		if got := time.Since(start); got > byeTime {
+			t.Errorf("closed after %v", got)
+		}
+		for i, l := range append(legs, more) {
+			if l.Err() != ErrHungUp {
+				t.Errorf("leg %d ended with %v", i, l.Err())
+			}
+		}
+		l := b.dial(Destination{})
+		<-l.Done()
+		if progress(l) != "503" {
+			t.Errorf("after Close: %v", l.Err())
+		}
+	})
+}
+
 // A slip in a destination is told at once, and by its name: nothing in it may
 // end a header line.
 func TestDestinationSlips(t *testing.T) {
@@ -561,6 +601,8 @@ func TestDestinationSlips(t *testing.T) {
 			{Destination{URI: "sip:bob@192.0.2.7\r\nX: y"}, "URI has a line end"},
 			{Destination{URI: "sip:bob@192.0.2.7> <sip:x"}, "not a SIP URI"},
 			{Destination{URI: "sip:b@192.0.2.7", Proxy: "h\r\nX: y"}, "Proxy has a line end"},
+			{Destination{URI: "sip:b@192.0.2.7" + strings.Repeat(";x", 1000)}, "URI is longer than 1024 bytes"},
+			{Destination{URI: "sip:b@192.0.2.7", Headers: map[string][]string{"X-A": make([]string, 100)}}, "headers"},
 			{Destination{URI: "sip:b@192.0.2.7", From: "a\nb"}, "From has a line end"},
 			{Destination{URI: "sip:b@192.0.2.7", Display: "a\x00b"}, "Display has a line end"},
 			{Destination{URI: "sip:b@192.0.2.7", Headers: map[string][]string{"X-A": {"1", "b\r\nX: y"}}}, "header X-A has a line end"},

@@ -18,9 +18,6 @@ const maxRedirects = 5
 // ring invites until there is a final answer. It returns no Refused when the
 // call is answered or over.
 func (l *Leg) ring() (*answer, *Refused) {
-	if l.server.draining.Load() {
-		return nil, &Refused{503, "we are going down"}
-	}
 	if err := l.open(); err != nil {
 		return nil, &Refused{503, err.Error()}
 	}

@@ -98,6 +98,7 @@ type Server struct {
 	lines        map[*line]struct{}
 	linesOf      map[netip.Addr]int
 	dialling     map[netip.AddrPort]*dialling
+	over         bool // no more calls from here
 	shut         bool // no more lines
 
 	sockets   []socket
@@ -226,7 +227,8 @@ func (s *Server) Addrs() []string {
 }
 
 // Drain lets the calls that are up go on and refuses new ones: INVITE and
-// OPTIONS get 503 with Retry-After, so that a proxy turns to the next server.
+// OPTIONS get 503 with Retry-After, so that a proxy turns to the next server. Calls
+// may still be placed, since those that are up may need them.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Calls is the number of calls that are up or being set up.
@@ -253,6 +255,7 @@ func (s *Server) Close() error {
 func (s *Server) hangup() {
 	s.Drain()
 	s.mu.Lock()
+	s.over = true
 	legs := slices.Collect(maps.Keys(s.legs))
 	s.mu.Unlock()
 	var hanging sync.WaitGroup
