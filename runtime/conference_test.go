@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,8 +125,8 @@ type party struct {
 	news []string // callbacks, and documents that calls asked for after the conference
 }
 
-// join begins a conference of three. attrs are those of the first, in XML.
-func join(t *testing.T, dialect texml.Dialect, attrs string) *party {
+// join begins a conference of three.
+func join(t *testing.T) *party {
 	ctx, stop := context.WithCancel(t.Context())
 	p := &party{T: t}
 	pacer := media.NewPacer(media.PacerConfig{Poll: pcm.FrameTime, Goroutines: 1})
@@ -137,12 +139,10 @@ func join(t *testing.T, dialect texml.Dialect, attrs string) *party {
 	for i, name := range []string{"A", "B", "C"} {
 		g := newGuest(pacer, pitches[i])
 		p.calls = append(p.calls, g)
-		running.Go(func() {
-			p.s.Run(ctx, g, runtime.Setup{SID: "CA" + name, Account: account, Dialect: dialect, From: name,
-				First: runtime.Request{URL: "http://a/join?" + name + "&" + attrs}})
-		})
+		set := runtime.Setup{SID: "CA" + name, Account: account, Dialect: texml.Twilio, From: name,
+			First: runtime.Request{URL: "http://a/join?" + name}}
+		running.Go(func() { p.s.Run(ctx, g, set) })
 		time.Sleep(time.Second)
-		attrs = ""
 	}
 	p.conf = p.s.Rooms().Conference("AC1", "sales")
 	t.Cleanup(func() {
@@ -167,9 +167,8 @@ func (p *party) answer(r webhook.Request) (*webhook.Response, error) {
 	f := r.Form
 	switch path {
 	case "/join":
-		name, attrs, _ := strings.Cut(query, "&")
 		return document(r.URL, fmt.Sprintf(`<Response><Dial action="/after?%s"><Conference beep="false" waitUrl="" participantLabel="%s"
-			statusCallback="/news" statusCallbackEvent="end leave mute hold modify announcement" %s>sales</Conference></Dial></Response>`, name, strings.ToLower(name), attrs))
+			statusCallback="/news" statusCallbackEvent="end leave mute hold modify announcement">sales</Conference></Dial></Response>`, query, strings.ToLower(query)))
 	case "/after":
 		p.told("%s after %s", f.Get("From"), f.Get("DialCallStatus"))
 		return document(r.URL, `<Response><Pause length="60"/></Response>`)
@@ -224,7 +223,7 @@ func (p *party) update(participant string, u runtime.Update) {
 
 func TestParticipantsAreUpdated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := join(t, texml.Twilio, "")
+		p := join(t)
 		yes, no, coached, nobody := true, false, "a", ""
 		p.expect("at first", "BC", "AC", "AB")
 		p.update("CAB", runtime.Update{Muted: &yes})
@@ -269,7 +268,7 @@ func TestParticipantsAreUpdated(t *testing.T) {
 
 func TestAnnouncements(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := join(t, texml.Twilio, "")
+		p := join(t)
 		announce := func(participant, path string) (err error, took time.Duration) {
 			var wait sync.WaitGroup
 			began := time.Now()
@@ -305,7 +304,7 @@ func TestAnnouncements(t *testing.T) {
 
 func TestParticipantsAreKicked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := join(t, texml.Twilio, "")
+		p := join(t)
 		if err := p.conf.Kick("b"); err != nil {
 			t.Fatal(err)
 		}
@@ -330,7 +329,7 @@ func TestParticipantsAreKicked(t *testing.T) {
 
 func TestTheLastIsKicked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := join(t, texml.Twilio, "")
+		p := join(t)
 		p.conf.Kick("a")
 		p.conf.Kick("b")
 		p.conf.Kick("c")
@@ -342,7 +341,7 @@ func TestTheLastIsKicked(t *testing.T) {
 
 func TestAConferenceIsEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := join(t, texml.Twilio, "")
+		p := join(t)
 		if got := p.s.Rooms().Conferences("AC1"); len(got) != 1 || got[0].Record().SID != p.conf.Record().SID || !got[0].Record().Started {
 			t.Errorf("the conferences of the account are %+v", got)
 		}
@@ -378,5 +377,86 @@ func TestAConferenceIsEnded(t *testing.T) {
 				t.Errorf("a conference that is over is %s: %v", name, err)
 			}
 		}
+	})
+}
+
+// TestManyComeAndGo: however calls, kicks and ends of the conference meet, each
+// call goes on after it, and nothing of the conference is left.
+func TestManyComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pacer := media.NewPacer(media.PacerConfig{Poll: pcm.FrameTime, Goroutines: 2})
+		var after, told atomic.Int64
+		st := store.Memory()
+		s := runtime.New(runtime.Config{Store: st, Web: documents(func(r webhook.Request) (*webhook.Response, error) {
+			switch {
+			case strings.HasPrefix(r.URL, "http://a/after"):
+				after.Add(1)
+				return document(r.URL, "<Response/>")
+			case r.URL == "http://a/news":
+				told.Add(1)
+				return document(r.URL, "<Response/>")
+			}
+			n, _ := strconv.Atoi(strings.TrimPrefix(r.URL, "http://a/"))
+			return document(r.URL, fmt.Sprintf(`<Response><Dial action="/after"><Conference endConferenceOnExit="%t" startConferenceOnEnter="%t"
+				statusCallback="/news" statusCallbackEvent="join leave">sales</Conference></Dial></Response>`, n%7 == 0, n%3 == 0))
+		})})
+		ctx, stop := context.WithCancel(t.Context())
+		account := runtime.Account{SID: "AC1"}
+		var delivering, calls sync.WaitGroup
+		delivering.Go(func() {
+			s.Deliver(ctx, func(string, bool) (webhook.Signer, bool) { return account.Signer(false), true })
+		})
+		const many = 60
+		for i := range many {
+			g := newGuest(pacer, 440)
+			begin, hold := time.Duration(i%5)*20*time.Millisecond, time.Duration(i%4)*20*time.Millisecond
+			calls.Go(func() {
+				defer g.stream.Close()
+				time.Sleep(begin)
+				if hold > 0 {
+					defer time.AfterFunc(hold, g.hangUp).Stop()
+				}
+				s.Run(ctx, g, runtime.Setup{SID: fmt.Sprintf("CA%d", i), Account: account, Dialect: texml.Twilio,
+					First: runtime.Request{URL: fmt.Sprintf("http://a/%d", i)}})
+			})
+			calls.Go(func() {
+				time.Sleep(begin + 10*time.Millisecond)
+				conf := s.Rooms().Conference("AC1", "sales")
+				if conf == nil {
+					return
+				}
+				muted := true
+				sid := fmt.Sprintf("CA%d", i)
+				switch i % 6 { // errors are of those who were faster
+				case 0:
+					conf.Update(sid, runtime.Update{Muted: &muted})
+				case 1:
+					conf.Kick(sid)
+				case 2:
+					conf.Update(sid, runtime.Update{Held: &muted})
+				case 3:
+					conf.Participants()
+				}
+			})
+		}
+		time.Sleep(2 * time.Second)
+		if conf := s.Rooms().Conference("AC1", "sales"); conf != nil {
+			conf.End()
+		}
+		calls.Wait()
+		time.Sleep(time.Second)
+		if got := after.Load(); got != many {
+			t.Errorf("%d of %d calls had their action told", got, many)
+		}
+		if got := told.Load(); got != 2*many {
+			t.Errorf("%d joins and leaves were told, want %d", got, 2*many)
+		}
+		if left := s.Rooms().Conferences("AC1"); len(left) != 0 {
+			t.Errorf("%d conferences are left", len(left))
+		}
+		stop()
+		delivering.Wait()
+		s.Close()
+		pacer.Close()
 	})
 }
