@@ -44,7 +44,7 @@ type Member struct {
 	mixed   pcm.Frame // what it hears, at the room's rate
 	vad     *vad.Detector
 
-	turn sync.Mutex // held while the room's Talk is told; never with room.mu
+	turn sync.Mutex // held while the room's Talk is told; locked before room.mu
 	talk talk
 }
 
@@ -245,98 +245,6 @@ func (m *Member) hear(f pcm.Frame, n int64) {
 		m.listen(voice)
 	}
 }
-
-// listen tells the room's Talk when the member begins to talk, and stops.
-func (m *Member) listen(voice bool) {
-	m.turn.Lock()
-	defer m.turn.Unlock()
-	if m.talk.hear(voice) {
-		m.room.talk(m, m.talk.on)
-	}
-}
-
-const (
-	// talkAfter is how many frames of voice begin a talk. As a detector hears
-	// voice for 200 ms after each loud frame, so many are only there when some
-	// 80 ms of sound were.
-	talkAfter = 13
-
-	// talkOver is how many frames without voice end it: together with the 200
-	// ms of the detector, 600 ms of silence.
-	talkOver = 20
-)
-
-// talk is whether a member talks.
-type talk struct {
-	on  bool
-	run int // frames in a row that say otherwise
-}
-
-// hear takes the next frame and reports whether the talk began or ended with it.
-func (t *talk) hear(voice bool) (turned bool) {
-	if voice == t.on {
-		t.run = 0
-		return false
-	}
-	t.run++
-	if t.on && t.run < talkOver || !t.on && t.run < talkAfter {
-		return false
-	}
-	t.on, t.run = !t.on, 0
-	return true
-}
-
-// backlog is the frames that came in from a member and were not heard yet,
-// oldest first. When it is full the oldest gives way.
-type backlog struct {
-	frames   []pcm.Frame
-	first, n int
-	least    int // of n after a take, in this stretch of time
-	takes    int // in this stretch of time
-}
-
-// spareAfter is after how many ticks, 5 seconds, a frame that was waiting all
-// the while is left out: the member was late once, and need not be for ever.
-const spareAfter = 250
-
-func newBacklog(frames, samples int) backlog {
-	b := backlog{frames: make([]pcm.Frame, frames)}
-	for i := range b.frames {
-		b.frames[i] = make(pcm.Frame, samples)
-	}
-	b.empty()
-	return b
-}
-
-func (b *backlog) empty() { b.n, b.takes, b.least = 0, 0, len(b.frames) }
-
-func (b *backlog) put(f pcm.Frame) {
-	if b.n == len(b.frames) {
-		b.drop()
-	}
-	copy(b.frames[(b.first+b.n)%len(b.frames)], f)
-	b.n++
-}
-
-// take is the next frame, valid until the next put, or nil if none is there.
-func (b *backlog) take() pcm.Frame {
-	if b.n == 0 {
-		b.takes, b.least = 0, len(b.frames)
-		return nil
-	}
-	f := b.frames[b.first]
-	b.drop()
-	b.least = min(b.least, b.n)
-	if b.takes++; b.takes == spareAfter {
-		if b.least > 0 {
-			b.drop()
-		}
-		b.takes, b.least = 0, len(b.frames)
-	}
-	return f
-}
-
-func (b *backlog) drop() { b.first, b.n = (b.first+1)%len(b.frames), b.n-1 }
 
 // converter brings frames to another rate.
 type converter struct {

@@ -67,7 +67,8 @@ type Detector struct {
 	left  int     // frames until the voice is over
 }
 
-// New makes a detector for frames at rate, in Hz. It serves one goroutine.
+// New makes a detector for frames at rate, in Hz; loudness is the same at any.
+// It serves one goroutine.
 func New(rate int) *Detector { return &Detector{} }
 
 // Hear takes the next 20 ms and reports whether there is voice in them.

@@ -147,7 +147,7 @@ func split(speech []bool) (in, between []bool) {
 func TestVoices(t *testing.T) {
 	for _, rate := range []int{8000, 16000} {
 		voice := voiced(rate)
-		over := func(snr float64) pcm.Clip { return both(voice, noise(rate, time.Minute, nominal-snr)) }
+		over := func(snr float64) pcm.Clip { return both(voice, noise(rate, voice.Duration(), nominal-snr)) }
 		tests := []struct {
 			name        string
 			sound       pcm.Clip
@@ -301,7 +301,7 @@ func TestPrograms(t *testing.T) {
 				}{{100, 85}, {20, 80}, {10, 60}, {5, 0}} {
 					c := then(quiet, said, quiet)
 					if tt.snr < 100 {
-						c = both(c, noise(rate, time.Minute, nominal-tt.snr))
+						c = both(c, noise(rate, c.Duration(), nominal-tt.snr))
 					}
 					speech := heard(c)
 					in := speech[50 : len(speech)-50]
