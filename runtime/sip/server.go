@@ -1,11 +1,12 @@
-// Package sip answers telephone calls that come over SIP (RFC 3261).
+// Package sip answers and places telephone calls over SIP (RFC 3261).
 //
 // [Listen] opens the sockets and calls Config.Answer with a [Leg] for each
 // INVITE that is owed a call. Everything else is answered here: what is
-// malformed, refused, repeated, or belongs to a call that is up.
+// malformed, refused, repeated, or belongs to a call that is up. [Server.Dial]
+// places a call, which is a Leg too.
 //
-// Bytes from outside pass three gates in turn. Only peers on the ACL are read
-// at all; everybody else gets silence. [split] then cuts a message into lines
+// Bytes from outside pass three gates in turn. Only peers on the ACL are read at
+// all, and whom a call was placed to, for that call; everybody else gets silence. [split] then cuts a message into lines
 // within fixed limits, so that no message costs more than its length. Only what
 // passes reaches sipgo's parser, and only a call costs memory: all other
 // requests are answered without keeping state (RFC 3261 §8.2.7).
