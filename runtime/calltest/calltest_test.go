@@ -20,7 +20,7 @@ func TestRepeats(t *testing.T) {
 		"gather_digit_stops_prompt", "gather_finish_on_key", "gather_timeout_falls_through", "play_tone", "reject_busy",
 		"say_caller_hangs_up", "redirect_slow_server_falls_back", "gather_key_in_second_prompt", "gather_key_while_fetching",
 		"play_digits", "play_ring_tone_telnyx", "redirect_circle_telnyx", "callback_all_twilio", "callback_keeps_order",
-		"callback_server_down", "call_on_hold", "call_time_limit_telnyx",
+		"callback_server_down", "call_on_hold", "call_time_limit_telnyx", "dial_two_phones_ring", "dial_early_sound_and_recording",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -91,6 +91,12 @@ func TestPlay(t *testing.T) {
 			[]string{"0s callback POST /s CallDuration=0 CallStatus=completed HangupCause=normal_clearing HangupSource=callee SequenceNumber=0"}},
 		{"hold stops our sound", "0s call /a\n500ms hold\n700ms listen\n1s resume\n1.2s listen\n-- POST /a --\n<Response><Say>One two three four.</Say></Response>\n",
 			[]string{"700ms hears silence", "1.2s hears 200 Hz"}},
+		{"on hold the caller can be heard", "0s call /a\n0s tone 440Hz 3s\n1s hold\n-- POST /a --\n<Response><Record playBeep=\"false\" trim=\"do-not-trim\" maxLength=\"3\"/></Response>\n",
+			[]string{"2.98s recording 3s: 440 Hz 3s | silence 3s"}},
+		{"on hold inactive, not", "0s call /a\n0s tone 440Hz 3s\n1s hold inactive\n-- POST /a --\n<Response><Record playBeep=\"false\" trim=\"do-not-trim\" maxLength=\"3\"/></Response>\n",
+			[]string{"2.98s recording 3s: 440 Hz 1.1s, silence 1.9s | silence 3s"}},
+		{"another caller has a number of its own", "show From To\nB to +15559999\n0s call /a\n1s B call /a\n2s C call /a\n-- POST /a --\n<Response><Pause length=\"3\"/></Response>\n",
+			[]string{"0s POST /a From=+15550100 To=+15550199", "1s B POST /a From=+15550101 To=+15559999", "2s C POST /a From=+15550102 To=+15550199", "4s B hangup"}},
 		{"no server outside", "0s call http://127.0.0.1:1/a\n", []string{"0s POST http://127.0.0.1:1/a"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
