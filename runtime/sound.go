@@ -165,6 +165,10 @@ func (c *script) media(ctx context.Context, url string) (*webhook.Response, erro
 		return c.s.Web.Media(ctx, url)
 	}
 	sid = strings.TrimSuffix(strings.TrimSuffix(sid, ".wav"), ".mp3")
+	// The SID alone would bring anybody's.
+	if _, err := c.s.Store.Recording(ctx, c.rec.AccountSID, sid); err != nil {
+		return nil, &webhook.Error{Code: 11200, URL: url, Err: err}
+	}
 	sound, kind, err := c.s.Recordings.Open(sid)
 	if err != nil {
 		return nil, &webhook.Error{Code: 11200, URL: url, Err: err}

@@ -60,6 +60,7 @@ func (c *script) record(n texml.Node, o takeOptions, own tap, rate int) *take {
 		if file, err = c.s.Recordings.Create(t.rec.SID); err == nil {
 			if t.sound, err = recording.New(file, recording.Options{Rate: rate, Channels: o.channels, Trim: o.trim, MaxLength: o.longest}); err != nil {
 				file.Close()
+				c.s.Recordings.Discard(t.rec.SID) // what stays is told at the next start
 			}
 		}
 	}
@@ -177,5 +178,7 @@ func (t *take) finish(ctx context.Context) {
 func (t *take) save() {
 	now := time.Now()
 	rec := t.rec
-	t.call.s.records.put(save{call: t.call.rec, recording: &rec, callbacks: rec.Owed(now, t.call.s.NewID(""))})
+	// The call's record may change meanwhile, when a long recording is finished
+	// beside it; its SID keeps the order of what is saved.
+	t.call.s.records.put(save{call: CallRecord{SID: t.call.rec.SID}, recording: &rec, callbacks: rec.Owed(now, t.call.s.NewID(""))})
 }
