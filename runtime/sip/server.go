@@ -6,10 +6,11 @@
 // places a call, which is a Leg too.
 //
 // Bytes from outside pass three gates in turn. Only peers on the ACL are read at
-// all, and whom a call was placed to, for that call; everybody else gets silence. [split] then cuts a message into lines
-// within fixed limits, so that no message costs more than its length. Only what
-// passes reaches sipgo's parser, and only a call costs memory: all other
-// requests are answered without keeping state (RFC 3261 §8.2.7).
+// all, and whom a call was placed to, for that call; everybody else gets silence.
+// [split] then cuts a message into lines within fixed limits, so that no message
+// costs more than its length. Only what passes reaches sipgo's parser, and only a
+// call costs memory: all other requests are answered without keeping state
+// (RFC 3261 §8.2.7).
 package sip
 
 import (
