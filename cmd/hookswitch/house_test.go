@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 var homes = map[string][]string{
 	"github.com/beevik/etree":           {"texml"},
 	"github.com/emiago/sipgo":           {"runtime/sip"},
+	"github.com/icholy/digest":          {"runtime/sip"},
 	"github.com/pion/rtp":               {"media", "runtime/calltest"},
 	"github.com/pion/rtcp":              {"media"},
 	"github.com/labstack/echo":          {"runtime/api"},
