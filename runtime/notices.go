@@ -68,8 +68,8 @@ func (n *notices) of(event, what string, s *seat, pairs ...string) []Callback {
 	} else {
 		f.Set("Timestamp", now.UTC().Format("Mon, 2 Jan 2006 15:04:05 -0700"))
 		if s != nil && event != "start" && event != "end" {
-			add("CallSid", s.CallSID, "Muted", strconv.FormatBool(s.Muted), "Hold", strconv.FormatBool(s.held),
-				"Coaching", strconv.FormatBool(s.coaching != nil), "EndConferenceOnExit", strconv.FormatBool(s.EndOnExit),
+			add("CallSid", s.CallSID, "Muted", strconv.FormatBool(s.muted), "Hold", strconv.FormatBool(s.held),
+				"Coaching", strconv.FormatBool(s.coaching != nil), "EndConferenceOnExit", strconv.FormatBool(s.endOnExit),
 				"StartConferenceOnEnter", strconv.FormatBool(s.StartOnEnter), "ParticipantLabel", s.Label)
 		}
 		add(pairs...)
@@ -105,16 +105,16 @@ func (n *notices) ended(by *seat, reason string) []Callback {
 		"ReasonConferenceEnded", reason, "Reason", endings[reason])
 }
 
-// updated tells what is no longer as it was.
-func (n *notices) updated(s, after *seat) (news []Callback) {
-	if after.Muted != s.Muted {
-		news = append(news, n.of("mute", either(after.Muted, "participant-mute", "participant-unmute"), after)...)
+// updated tells what is no longer as it was before.
+func (n *notices) updated(s *seat, before stance) (news []Callback) {
+	if s.muted != before.muted {
+		news = append(news, n.of("mute", either(s.muted, "participant-mute", "participant-unmute"), s)...)
 	}
-	if after.held != s.held {
-		news = append(news, n.of("hold", either(after.held, "participant-hold", "participant-unhold"), after)...)
+	if s.held != before.held {
+		news = append(news, n.of("hold", either(s.held, "participant-hold", "participant-unhold"), s)...)
 	}
-	if after.coaching != s.coaching || after.EndOnExit != s.EndOnExit || after.BeepOnExit != s.BeepOnExit {
-		news = append(news, n.of("modify", "participant-modify", after)...)
+	if s.coaching != before.coaching || s.endOnExit != before.endOnExit || s.beepOnExit != before.beepOnExit {
+		news = append(news, n.of("modify", "participant-modify", s)...)
 	}
 	return news
 }

@@ -48,18 +48,26 @@ type conference struct {
 	speakers chan speaker
 }
 
-// seat is a participant's place. Its fields are guarded by the conference's mu.
+// seat is a participant's place.
 type seat struct {
 	Participant
-	conf     *conference
-	member   *media.Member
-	entered  time.Time
-	in       bool
-	held     bool
-	hold     *Request
-	coaching *seat
-	orphan   bool                    // coached somebody who has left: nobody hears it
-	change   context.CancelCauseFunc // ends what is heard now
+	conf    *conference
+	member  *media.Member
+	entered time.Time
+
+	// The rest is guarded by the conference's mu.
+	stance
+	in     bool
+	change context.CancelCauseFunc // ends what is heard now
+}
+
+// stance is how a participant takes part, as far as that can change.
+type stance struct {
+	muted, held           bool
+	endOnExit, beepOnExit bool
+	hold                  *Request
+	coaching              *seat
+	orphan                bool // coached somebody who has left: nobody hears it
 }
 
 // speaker is a member that began or ceased to speak.
@@ -71,6 +79,7 @@ type speaker struct {
 func (r *rooms) Enter(name RoomName, p Participant) (Seat, error) {
 	for {
 		s := &seat{Participant: p, conf: r.named(name, p)}
+		s.stance = stance{muted: p.Muted, endOnExit: p.EndOnExit, beepOnExit: p.BeepOnExit}
 		over, err := s.conf.enter(s)
 		if over {
 			continue
@@ -240,7 +249,7 @@ func (s *seat) coach() {
 		of = s.coaching.member
 	}
 	s.member.Coach(of)
-	s.member.SetMuted(s.Muted || s.orphan)
+	s.member.SetMuted(s.muted || s.orphan)
 }
 
 // hearsOther ends what s hears now.
@@ -282,13 +291,13 @@ func (c *conference) leave(s *seat, why Departure, callStatus, how string) {
 	news := c.notices.left(s, why, callStatus)
 	c.seats = slices.DeleteFunc(c.seats, func(x *seat) bool { return x == s })
 	switch {
-	case s.EndOnExit:
+	case s.endOnExit:
 		c.end(news, s, departureModerator, ErrModeratorLeft, "participant-with-end-conference-on-exit-"+how)
 	case len(c.seats) == 0:
 		c.end(news, s, departureModerator, ErrModeratorLeft, "last-participant-"+how)
 	default:
 		c.owe(news)
-		if c.started && s.BeepOnExit {
+		if c.started && s.beepOnExit {
 			c.beep(media.NewClip(tones.Exit(c.rate), c.rate), s.member)
 		}
 		for _, other := range c.seats {
@@ -358,8 +367,8 @@ func (c *conference) Participants() (all []ParticipantRecord) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.seats {
-		p := ParticipantRecord{CallSID: s.CallSID, Label: s.Label, Muted: s.Muted, Held: s.held,
-			StartOnEnter: s.StartOnEnter, EndOnExit: s.EndOnExit, Entered: s.entered}
+		p := ParticipantRecord{CallSID: s.CallSID, Label: s.Label, Muted: s.muted, Held: s.held,
+			StartOnEnter: s.StartOnEnter, EndOnExit: s.endOnExit, Entered: s.entered}
 		if s.coaching != nil {
 			p.Coaching = s.coaching.CallSID
 		}
@@ -384,11 +393,11 @@ func (c *conference) with(participant string, f func(*seat) error) error {
 
 func (c *conference) Update(participant string, u Update) error {
 	return c.with(participant, func(s *seat) error {
-		after := *s
-		set(&after.Muted, u.Muted)
+		after := s.stance
+		set(&after.muted, u.Muted)
 		set(&after.held, u.Held)
-		set(&after.EndOnExit, u.EndOnExit)
-		set(&after.BeepOnExit, u.BeepOnExit)
+		set(&after.endOnExit, u.EndOnExit)
+		set(&after.beepOnExit, u.BeepOnExit)
 		if u.Held != nil {
 			after.hold = u.Hold
 		}
@@ -398,12 +407,12 @@ func (c *conference) Update(participant string, u Update) error {
 				return ErrNoParticipant
 			}
 		}
-		c.owe(c.notices.updated(s, &after))
-		hearsOther := after.held != s.held || after.held && u.Held != nil
-		*s = after
+		before := s.stance
+		s.stance = after
+		c.owe(c.notices.updated(s, before))
 		s.coach()
 		s.member.SetDeaf(s.held)
-		if hearsOther {
+		if s.held != before.held || s.held && u.Held != nil {
 			s.hearsOther()
 		}
 		return nil
