@@ -174,6 +174,9 @@ func (c *call) settle(err error) {
 		if u.status == "failed" {
 			c.blame(u.code, u.msg)
 		}
+		if c.leg == nil { // nobody was asked
+			c.rec.HangupSource = "unknown"
+		}
 	case errors.Is(err, errNoAnswer):
 		c.rec.Status, c.rec.HangupCause = "no-answer", "timeout"
 	case crashed:

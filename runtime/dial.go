@@ -170,10 +170,11 @@ func (dl *dialing) connect(ctx context.Context, a *attempt) *attempt {
 			dl.done.Referred = to.uri
 			to.tell(200) // it is taken on; what comes of it is the document's
 		}
-		a.settle(err)
-		dl.call.beside(func() { a.end(ctx) })
+		apart := a
+		apart.settle(err)
+		dl.call.beside(func() { apart.end(ctx) })
 		if next == nil {
-			return a
+			return apart
 		}
 		a = next
 	}

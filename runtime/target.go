@@ -50,8 +50,7 @@ func (c *script) targets(d *texml.Dial) (all []target) {
 			}
 			t.to = []Destination{one}
 			t.whisper, t.status = Request{URL: n.URL, Method: n.Method}, n.StatusCallbacks
-		default:
-			c.Warn(n, 0, "<"+n.Name()+"> cannot be called by this version of hookswitch and was skipped")
+		default: // it cannot be called; the slips of the document say so
 			continue
 		}
 		all = append(all, t)
@@ -134,8 +133,10 @@ func replacesOf(uri string) (value string, ok bool) {
 
 // childSetup is what is known of the call to a target.
 func (c *script) childSetup(t target, to Destination) Setup {
-	set := Setup{From: to.From, To: to.To, ToURI: strings.TrimPrefix(strings.TrimPrefix(to.To, "sips:"), "sip:"),
-		StatusEvents: t.status.StatusCallbackEvent}
+	set := Setup{From: to.From, To: to.To, StatusEvents: t.status.StatusCallbackEvent}
+	if scheme, address, _ := strings.Cut(to.To, ":"); scheme == "sip" || scheme == "sips" {
+		set.ToURI = address
+	}
 	if t.status.StatusCallback != "" {
 		at, err := resolve(c.page.url, t.status.StatusCallback)
 		if err != nil {
