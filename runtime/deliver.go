@@ -154,9 +154,13 @@ func (s *Server) deliver(ctx context.Context, cb Callback, sign Signer) {
 		s.settle(s.Store.Delivered(ctx, cb.ID), cb)
 		return
 	}
-	s.Log.Warn("a status callback was not taken", "call", cb.CallSID, "code", 15003, "try", cb.Attempts+1, "error", err)
+	code := 15003
+	if strings.HasPrefix(cb.CallSID, "CF") { // news of a conference
+		code = 16011
+	}
+	s.Log.Warn("a status callback was not taken", "call", cb.CallSID, "code", code, "try", cb.Attempts+1, "error", err)
 	if s.Observe != nil {
-		s.Observe(cb.CallSID, Event{At: time.Now(), Kind: "warning", Code: 15003,
+		s.Observe(cb.CallSID, Event{At: time.Now(), Kind: "warning", Code: code,
 			Text: "status callback try " + strconv.Itoa(cb.Attempts+1) + " failed: " + err.Error()})
 	}
 	if time.Since(cb.Created) > giveUp {

@@ -88,7 +88,7 @@ func (tr *trace) saw(sid string, e runtime.Event) {
 		form, _ := url.ParseQuery(e.Private)
 		l.text += " " + e.Text + tr.params(form, func(name string) bool { return slices.Contains(callbackShows, name) || tr.shows(name) })
 	case "warning", "error":
-		l.beside = e.Code == 15003 // a callback that was not taken
+		l.beside = e.Code == 15003 || e.Code == 16011 // a callback that was not taken
 		l.text += " " + e.Text
 		if code := fmt.Sprintf(" (%d)", e.Code); e.Code != 0 && !strings.HasSuffix(l.text, code) {
 			l.text += code
