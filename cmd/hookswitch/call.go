@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -20,18 +21,19 @@ import (
 const callUsage = `usage: hookswitch call SIP_URI FLOW [flags]
 
 Places one call and runs FLOW on it once it is answered: a TeXML file, an
-example such as embed:hello.xml, or the URL of a webhook. What happens is shown
-as it happens; Ctrl-C hangs up.
+example such as embed:hello.xml, or the URL of a webhook. Each step is shown as
+it happens. Ctrl-C hangs up.
 
   hookswitch call sip:alice@192.168.1.20 hello.xml
   hookswitch call sip:100@127.0.0.1:5080 http://127.0.0.1:3000/voice --from 200
   hookswitch call +4930123456 survey.xml --from +4989654321 --record answer.wav
 
-A number needs a trunk (sip.trunks in the configuration) and the leave to call
-it (dial); an address that is written here may be called.
+A SIP address that is written here may be called. A number needs a trunk, and
+its country or a pattern that allows it: sip.trunks and dial in the
+configuration. Whom the flow dials is a matter of dial too.
 
-Exit status: 0 answered, 1 failed, 2 wrong command line, 3 busy, 4 no answer,
-5 given up before the answer.
+Exit status: 0 answered, and the flow ran; 1 failed; 2 wrong command line;
+3 busy; 4 no answer; 5 given up before the answer.
 
 `
 
@@ -80,6 +82,10 @@ func call(args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "hookswitch call:", err)
 		return 2
 	}
+	if folder, err := os.Stat(filepath.Dir(*record)); err != nil || !folder.IsDir() {
+		fmt.Fprintf(errOut, "hookswitch call: --record %s: there is no folder %s\n", *record, filepath.Dir(*record))
+		return 2
+	}
 	cfg, slips := serveConfig(*configPath)
 	for _, s := range slips {
 		fmt.Fprintln(errOut, s)
@@ -92,6 +98,9 @@ func call(args []string, out, errOut io.Writer) int {
 		return 2
 	}
 	to := operands[0]
+	if user, _, ok := strings.Cut(to, "@"); ok && !strings.Contains(user, ":") {
+		to = "sip:" + to
+	}
 	if *local == "" {
 		host := "0.0.0.0"
 		if strings.Contains(to, "@127.") || strings.Contains(to, "@localhost") {
@@ -102,19 +111,25 @@ func call(args []string, out, errOut io.Writer) int {
 	if strings.HasPrefix(to, "sip:") {
 		uri, _, _ := strings.Cut(to, "?")
 		uri, _, _ = strings.Cut(uri, ";")
-		if address := strings.TrimPrefix(uri, "sip:"); outbound.CheckPattern(address, true) == nil && !strings.Contains(address, "*") {
+		address := strings.TrimPrefix(uri, "sip:")
+		literal := !strings.Contains(address, "*")
+		if !strings.Contains(address, "@") {
+			address = "*@" + address // a host alone
+		}
+		if literal && outbound.CheckPattern(address, true) == nil {
 			cfg.Dial.Allow = append(cfg.Dial.Allow, address) // who writes it here means it
 		}
 	}
-	level := slog.LevelWarn
+	level := slog.LevelError // slips are among the steps that are shown
 	if *verbose {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: level}))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 
-	show := &shown{out: out, began: time.Now()}
+	show := newShown(out)
 	p, err := start(ctx, cfg, setting{flow: operands[1], dialect: *dialect, once: true, watch: show.saw}, log)
 	if err != nil {
 		fmt.Fprintln(errOut, "hookswitch call:", err)
@@ -124,6 +139,9 @@ func call(args []string, out, errOut io.Writer) int {
 	show.over(rec)
 	if err := errors.Join(err, p.close()); err != nil {
 		fmt.Fprintln(errOut, "hookswitch call:", err)
+		return 1
+	}
+	if rec.ErrorMessage != "" {
 		return 1
 	}
 	return exitOf[rec.Status]
@@ -169,38 +187,4 @@ func (p *program) place(ctx context.Context, to, from string, headers map[string
 	}
 	_, err = io.Copy(f, sound)
 	return rec, errors.Join(err, f.Close())
-}
-
-// shown prints what happens in the call, for people.
-type shown struct {
-	out   io.Writer
-	began time.Time
-}
-
-func (s *shown) line(text string) {
-	fmt.Fprintf(s.out, "%6.1f s  %s\n", time.Since(s.began).Seconds(), text)
-}
-
-// saw prints an event of the call.
-func (s *shown) saw(e runtime.Event) {
-	text := e.Kind
-	if e.Text != "" {
-		text += " " + e.Text
-	}
-	if e.Private != "" { // shown to who has placed the call, kept nowhere
-		text += " " + e.Private
-	}
-	s.line(text)
-}
-
-// over prints the outcome.
-func (s *shown) over(rec runtime.CallRecord) {
-	switch {
-	case rec.Answered.IsZero() && rec.ErrorMessage != "":
-		s.line(rec.Status + ": " + rec.ErrorMessage)
-	case rec.Answered.IsZero():
-		s.line(rec.Status)
-	default:
-		s.line(fmt.Sprintf("over after %s", rec.Ended.Sub(rec.Answered).Round(100*time.Millisecond)))
-	}
 }

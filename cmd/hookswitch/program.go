@@ -42,8 +42,8 @@ type program struct {
 
 	store      runtime.Store
 	recordings runtime.Recordings
-	folder     *store.Folder       // of them; nil when they are in memory
-	watch      func(runtime.Event) // sees every event of every call; may be nil
+	folder     *store.Folder                     // of them; nil when they are in memory
+	watch      func(sid string, e runtime.Event) // sees every event of every call, in place of the log; may be nil
 	policy     *outbound.Policy
 	web        *webhook.Client
 	calls      *runtime.Server
@@ -59,10 +59,10 @@ type program struct {
 
 // setting is what a command asks of the program besides its configuration.
 type setting struct {
-	flow    string              // that answers, or runs; "" is what the routes say
-	dialect string              // "" is the account's
-	once    bool                // for one call: nothing is kept
-	watch   func(runtime.Event) // sees every event; may be nil
+	flow    string                            // that answers, or runs; "" is what the routes say
+	dialect string                            // "" is the account's
+	once    bool                              // for one call: nothing is kept
+	watch   func(sid string, e runtime.Event) // sees every event, in place of the log; may be nil
 }
 
 // start puts the parts together and begins to answer. The program lives until
@@ -336,11 +336,10 @@ func (p *program) signer(sid string, telnyx bool) (webhook.Signer, bool) {
 
 // observe logs what happens in calls: slips as they are, steps when asked to.
 func (p *program) observe(sid string, e runtime.Event) {
-	if p.watch != nil {
-		p.watch(e)
-	}
 	level := slog.LevelDebug
-	if e.Kind == "warning" || e.Kind == "error" {
+	if p.watch != nil {
+		p.watch(sid, e)
+	} else if e.Kind == "warning" || e.Kind == "error" {
 		level = slog.LevelWarn
 	}
 	if !p.log.Enabled(context.Background(), level) {
