@@ -3,31 +3,55 @@ package runtime
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/hookswitch/hookswitch/media"
 )
 
-// Queues are lines of callers, by account and name. A server has one of its own
-// process; behind this interface a line may live elsewhere.
+// Queues are lines of callers, by account and name. A server has those of its own
+// process. Behind this interface a line may live on another node: [Waiting] and
+// [Taking] are values, a stream and channels, so that a node can hold a stand-in
+// for either, whose stream is a leg between the two nodes, and pass on what
+// comes on the channels.
+//
+// Where a queue is named by account and nameOrSID, the error is ErrNoQueue when
+// the account has none.
 type Queues interface {
 	// Enter puts w at the end of a line, which is made when there is none. It
-	// fails with errFull when max callers wait already.
+	// fails with errFull when as many callers wait already as it takes: max from
+	// now on, unless max is 0.
 	Enter(of QueueName, w *Waiting, max int) error
 
-	// Return puts w, whom Take gave away and who was not spoken to, at the front.
+	// Return puts w, whom Take gave away and who was not spoken to, back in front
+	// of all who came later.
 	Return(w *Waiting)
 
 	// Quit takes w out. It is false when somebody has taken w already; w.Taken
-	// then has that one, or has it at once.
+	// then has that one.
 	Quit(w *Waiting) bool
 
-	// Take gives the first of a line, whom it waits for until ctx is done. It
-	// fails with errNoQueue when nobody has ever been in a line of that name.
+	// Take gives the first of a line, whom it waits for until ctx is done. Of
+	// several who wait so the first gets the next caller. It fails with ErrNoQueue
+	// when nobody has ever been in a line of that name.
 	Take(ctx context.Context, of QueueName, by *Taking) (*Waiting, error)
 
 	// Place is where w stands.
 	Place(w *Waiting) Place
+
+	// Members are those who wait, the first first.
+	Members(account, nameOrSID string) ([]Member, error)
+
+	// Redirect takes one who waits out of the line, the first for callSID "", and
+	// lets the call go on with the document that to brings. ErrNotQueued is the
+	// error when that one does not wait, or no longer.
+	Redirect(account, nameOrSID, callSID string, to Request) error
+
+	// Resize sets how many callers the line takes, 1 to 5000. Those who wait
+	// already stay.
+	Resize(account, nameOrSID string, max int) error
 }
 
 // QueueName names a line.
@@ -35,34 +59,57 @@ type QueueName struct{ Account, Name string }
 
 // Waiting is a caller in a line.
 type Waiting struct {
-	call    *call
+	CallSID string
+	Stream  *media.Stream
+	Taken   chan *Taking  // gets the one that has taken the caller; holds one
+	Gone    chan struct{} // closed when the caller is no longer there
+
 	entered time.Time
-	Taken   chan *Taking  // gets the one that has taken the caller
-	gone    chan struct{} // closed when the caller is no longer there
 	line    *line
+	number  int // in the order in which they came
 }
 
-// Taking is a caller, or another leg, that takes the first of a line.
+// Taking is what takes the first of a line: another call that is to be joined
+// with it, or a document that the call goes on with.
 type Taking struct {
-	call    *call
-	whisper Request       // heard by the one who waited before they are joined; URL "" is none
-	ready   chan bool     // gets whether the one who waited can be joined
-	over    chan struct{} // closed when the two are apart again, or never come together
-	joined  bool          // they were; set before over is closed
+	CallSID string
+	Whisper Request       // heard by the one who waited before they are joined; URL "" is none
+	Ready   chan bool     // gets whether the one who waited can be joined; holds one
+	Over    chan struct{} // closed when the two are apart again, or never come together
+	joined  bool          // they were; set before Over is closed
+
+	move Request // the document; URL "" is none, and the above counts
 }
 
 // Place is where in a line a caller stands, and how long the line is.
 type Place struct {
 	SID      string
-	Position int           // from 1
+	Position int           // from 1; 0 is in it no longer
 	Size     int           // callers in the line
 	Max      int           // that it takes
 	Average  time.Duration // that those in it have waited
 }
 
+// Member is one who waits, as the API sees it.
+type Member struct {
+	QueueSID string
+	CallSID  string
+	Position int // from 1
+	Entered  time.Time
+}
+
+// mostWaiting is how many callers a line takes when nothing else is said
+// (Twilio, Queue resource).
+const mostWaiting = 1000
+
 var (
-	errFull    = errors.New("the queue is full")
-	errNoQueue = errors.New("there is no queue of this name")
+	errFull = errors.New("the queue is full")
+
+	// ErrNoQueue is the error for a queue that nobody has ever been in.
+	ErrNoQueue = errors.New("there is no such queue")
+
+	// ErrNotQueued is the error for a call that does not wait in the queue.
+	ErrNotQueued = errors.New("the call does not wait in this queue")
 )
 
 // queues are the lines of one process.
@@ -77,6 +124,7 @@ type queues struct {
 type line struct {
 	sid     string
 	max     int
+	entered int // callers so far
 	waiting []*Waiting
 	takers  []*taker // in the order in which they came; only while nobody waits
 }
@@ -87,6 +135,9 @@ type taker struct {
 	got chan *Waiting
 }
 
+// Queues are the lines of callers.
+func (s *Server) Queues() Queues { return s.queues }
+
 func newQueues(newID func(string) string) *queues {
 	return &queues{newID: newID, lines: map[QueueName]*line{}}
 }
@@ -96,12 +147,15 @@ func (q *queues) Enter(of QueueName, w *Waiting, max int) error {
 	defer q.mu.Unlock()
 	l := q.lines[of]
 	if l == nil {
-		l = &line{sid: q.newID("QU")}
+		l = &line{sid: q.newID("QU"), max: mostWaiting}
 		q.lines[of] = l
 	}
-	l.max = max
-	w.line, w.entered = l, time.Now()
-	if len(l.waiting) >= max {
+	if max > 0 {
+		l.max = max
+	}
+	l.entered++
+	w.line, w.entered, w.number = l, time.Now(), l.entered
+	if len(l.waiting) >= l.max {
 		return errFull
 	}
 	l.waiting = append(l.waiting, w)
@@ -112,8 +166,13 @@ func (q *queues) Enter(of QueueName, w *Waiting, max int) error {
 func (q *queues) Return(w *Waiting) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	w.line.waiting = slices.Insert(w.line.waiting, 0, w)
-	w.line.match()
+	l := w.line
+	at := slices.IndexFunc(l.waiting, func(other *Waiting) bool { return other.number > w.number })
+	if at < 0 {
+		at = len(l.waiting)
+	}
+	l.waiting = slices.Insert(l.waiting, at, w)
+	l.match()
 }
 
 func (q *queues) Quit(w *Waiting) bool {
@@ -123,7 +182,7 @@ func (q *queues) Quit(w *Waiting) bool {
 	if i < 0 {
 		return false
 	}
-	w.line.waiting = slices.Delete(w.line.waiting, i, i+1)
+	w.line.take(i)
 	return true
 }
 
@@ -132,7 +191,7 @@ func (q *queues) Take(ctx context.Context, of QueueName, by *Taking) (*Waiting, 
 	l := q.lines[of]
 	if l == nil {
 		q.mu.Unlock()
-		return nil, errNoQueue
+		return nil, ErrNoQueue
 	}
 	t := &taker{by, make(chan *Waiting, 1)}
 	l.takers = append(l.takers, t)
@@ -155,11 +214,19 @@ func (q *queues) Take(ctx context.Context, of QueueName, by *Taking) (*Waiting, 
 // match brings together who waits longest on either side.
 func (l *line) match() {
 	for len(l.waiting) > 0 && len(l.takers) > 0 {
-		w, t := l.waiting[0], l.takers[0]
-		l.waiting, l.takers = l.waiting[1:], l.takers[1:]
-		w.Taken <- t.by // holds one: w is in the line at most once
+		t := l.takers[0]
+		l.takers = slices.Delete(l.takers, 0, 1)
+		w := l.take(0)
+		w.Taken <- t.by // has room: w is in the line at most once
 		t.got <- w
 	}
+}
+
+// take takes one out.
+func (l *line) take(i int) *Waiting {
+	w := l.waiting[i]
+	l.waiting = slices.Delete(l.waiting, i, i+1)
+	return w
 }
 
 func (q *queues) Place(w *Waiting) Place {
@@ -171,4 +238,59 @@ func (q *queues) Place(w *Waiting) Place {
 		p.Average += time.Since(other.entered) / time.Duration(len(l.waiting))
 	}
 	return p
+}
+
+// find is the line of that name or SID. q.mu is held.
+func (q *queues) find(account, nameOrSID string) (*line, error) {
+	if l := q.lines[QueueName{account, nameOrSID}]; l != nil {
+		return l, nil
+	}
+	for of, l := range q.lines {
+		if of.Account == account && l.sid == nameOrSID {
+			return l, nil
+		}
+	}
+	return nil, ErrNoQueue
+}
+
+func (q *queues) Members(account, nameOrSID string) ([]Member, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l, err := q.find(account, nameOrSID)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Member, len(l.waiting))
+	for i, w := range l.waiting {
+		all[i] = Member{QueueSID: l.sid, CallSID: w.CallSID, Position: 1 + i, Entered: w.entered}
+	}
+	return all, nil
+}
+
+func (q *queues) Redirect(account, nameOrSID, callSID string, to Request) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l, err := q.find(account, nameOrSID)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(l.waiting, func(w *Waiting) bool { return callSID == "" || w.CallSID == callSID })
+	if i < 0 {
+		return ErrNotQueued
+	}
+	l.take(i).Taken <- &Taking{move: to}
+	return nil
+}
+
+func (q *queues) Resize(account, nameOrSID string, max int) error {
+	if max < 1 || max > 5000 {
+		return fmt.Errorf("a queue takes 1 to 5000 callers, not %d", max)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l, err := q.find(account, nameOrSID)
+	if err == nil {
+		l.max = max
+	}
+	return err
 }

@@ -131,6 +131,13 @@ func (c *script) step(ctx context.Context, req Request, pace *pacer, standIn boo
 	}
 	began := time.Now()
 	to, err := c.play(ctx, p)
+	if to.Tell != nil {
+		if beside, slip := c.follow(p, to.Tell); slip == nil {
+			c.tell(beside, c.rec.Status)
+		} else {
+			c.fail(slip)
+		}
+	}
 	if to.Fetch == nil {
 		return Request{}, p.url, err
 	}
@@ -139,18 +146,19 @@ func (c *script) step(ctx context.Context, req Request, pace *pacer, standIn boo
 	}
 	next, slip := c.follow(p, to.Fetch)
 	if slip == nil && (err != nil || to.End) {
-		c.tell(next)
+		c.tell(next, "completed") // as it is by the time it is read
 		next = Request{}
 	}
 	return next, p.url, cmp.Or(err, slip)
 }
 
-// tell posts what a verb has to say of a call that is over: its action is
-// told, but nobody is there for the document it answers with.
-func (c *script) tell(r Request) {
+// tell posts what a verb has to say of a call that is over, or that goes on
+// elsewhere: its action is told, but nobody is there for the document it answers
+// with.
+func (c *script) tell(r Request, callStatus string) {
 	now := time.Now()
 	form := c.params(c.with(r.Form))
-	form.Set("CallStatus", "completed") // as it is by the time it is read
+	form.Set("CallStatus", callStatus)
 	if c.rec.Answered.IsZero() {
 		form.Set("CallStatus", "canceled")
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,23 +27,17 @@ func (c *script) Enqueue(ctx context.Context, e *texml.Enqueue) (verbs.Queued, e
 		c.Warn(e, 14220, "<Enqueue> with a workflow or a task needs TaskRouter, which hookswitch has not; put the name of a queue inside")
 		return verbs.Queued{Result: "system-error"}, context.Cause(ctx)
 	}
-	w := &Waiting{call: c.call, Taken: make(chan *Taking, 1), gone: make(chan struct{})}
-	defer close(w.gone)
+	w := &Waiting{CallSID: c.rec.SID, Stream: c.leg.Stream(), Taken: make(chan *Taking, 1), Gone: make(chan struct{})}
+	defer close(w.Gone)
 	err := c.s.queues.Enter(c.queueName(e.Queue), w, e.MaxQueueSize)
 	sid := c.queueSID(w, e.Queue)
 	if err != nil {
-		c.Warn(e, by(c.set.Dialect, 90036, 14207), "the queue "+e.Queue+" is full with "+strconv.Itoa(e.MaxQueueSize)+" callers")
+		c.Warn(e, by(c.set.Dialect, 90036, 14207), "the queue "+e.Queue+" is full with "+strconv.Itoa(c.s.queues.Place(w).Max)+" callers")
 		return verbs.Queued{Result: "queue-full", SID: sid}, context.Cause(ctx)
 	}
 	c.note("enqueue", e.Queue, "", 0)
-	limit := longest
-	if e.MaxWait > 0 {
-		limit = e.MaxWait
-	}
-	patience := time.NewTimer(limit)
-	defer patience.Stop()
 	for {
-		done, again := c.waitIn(ctx, e, w, patience.C)
+		done, again := c.waitIn(ctx, e, w)
 		if again {
 			c.s.queues.Return(w)
 			continue
@@ -54,9 +49,6 @@ func (c *script) Enqueue(ctx context.Context, e *texml.Enqueue) (verbs.Queued, e
 		return done, context.Cause(ctx)
 	}
 }
-
-// longest is how long a caller waits at most when nothing else is said.
-const longest = 24 * time.Hour
 
 func by[T any](d texml.Dialect, telnyx, twilio T) T {
 	if d == texml.Twilio {
@@ -74,11 +66,13 @@ func (c *script) queueSID(w *Waiting, name string) string {
 
 // waitIn waits once. Again is true when somebody took the call who was then
 // gone before the two could speak.
-func (c *script) waitIn(ctx context.Context, e *texml.Enqueue, w *Waiting, patience <-chan time.Time) (done verbs.Queued, again bool) {
+func (c *script) waitIn(ctx context.Context, e *texml.Enqueue, w *Waiting) (done verbs.Queued, again bool) {
 	waiting, leave := context.WithCancel(ctx)
 	var hearing sync.WaitGroup
 	defer hearing.Wait()
 	defer leave()
+	patience := time.NewTimer(e.MaxWait - time.Since(w.entered))
+	defer patience.Stop()
 	ended := make(chan verbs.Queued, 1)
 	hearing.Go(func() {
 		err := verbs.Guard(func() error {
@@ -93,12 +87,12 @@ func (c *script) waitIn(ctx context.Context, e *texml.Enqueue, w *Waiting, patie
 		}
 	})
 	var t *Taking
+	late := false
 	select {
 	case t = <-w.Taken:
 	case done = <-ended:
-	case <-patience:
-		c.Warn(e, 15002, "the longest wait in the queue is over")
-		done.Result = "leave"
+	case <-patience.C:
+		done.Result, late = "leave", true
 	case <-ctx.Done():
 		done.Result = "hangup"
 	}
@@ -109,49 +103,62 @@ func (c *script) waitIn(ctx context.Context, e *texml.Enqueue, w *Waiting, patie
 		}
 	}
 	if t == nil {
+		if late {
+			c.Warn(e, 15002, "the longest wait in the queue is over")
+		}
 		c.note("leave queue", done.Result, "", 0)
 		return done, false
 	}
 	done.Waited = time.Since(w.entered)
 	leave()
 	hearing.Wait()
-	if done.Result != "" {
-		t.ready <- false
+	switch {
+	case t.move.URL != "":
+		if done.Result == "" {
+			done.Result, done.Move = "redirected", &verbs.Fetch{URL: t.move.URL, Method: t.move.Method}
+		}
+		c.note("leave queue", done.Result, "", 0)
+		return done, false
+	case done.Result != "":
+		t.Ready <- false
+		c.note("leave queue", done.Result, "", 0)
 		return done, false
 	}
-	return c.joinTaker(ctx, w, t, done)
+	return c.joinTaker(ctx, e, t, w, done)
 }
 
 // joinTaker is the part of the one who waited in being joined with t.
-func (c *script) joinTaker(ctx context.Context, w *Waiting, t *Taking, done verbs.Queued) (verbs.Queued, bool) {
+func (c *script) joinTaker(ctx context.Context, e *texml.Enqueue, t *Taking, w *Waiting, done verbs.Queued) (verbs.Queued, bool) {
 	whispering, stop := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
 	defer watch.Wait()
 	defer stop(nil)
 	watch.Go(func() {
 		select {
-		case <-t.over:
+		case <-t.Over:
 			stop(errTakerGone)
 		case <-whispering.Done():
 		}
 	})
-	ok := c.whisperQueued(whispering, w, t, done.Waited)
+	ok := c.whisperQueued(whispering, t, c.queueSID(w, e.Queue), done.Waited)
 	switch {
 	case ctx.Err() != nil:
-		t.ready <- false
+		t.Ready <- false
 		done.Result = "bridging-in-process"
+		c.note("leave queue", done.Result, "", 0)
 		return done, false
 	case context.Cause(whispering) != nil: // the other one is gone
-		t.ready <- false
+		t.Ready <- false
 		return done, true
 	case !ok:
-		t.ready <- false
+		t.Ready <- false
 		done.Result, done.HangUp = "hangup", true
+		c.note("leave queue", done.Result, "", 0)
 		return done, false
 	}
-	t.ready <- true
+	t.Ready <- true
 	select {
-	case <-t.over:
+	case <-t.Over:
 		if !t.joined {
 			return done, true
 		}
@@ -165,14 +172,13 @@ var errTakerGone = errors.New("who took the call is gone")
 
 // whisperQueued runs the document that the one who waited hears before the two
 // are joined. It is false when that hangs up.
-func (c *script) whisperQueued(ctx context.Context, w *Waiting, t *Taking, waited time.Duration) bool {
-	if t.whisper.URL == "" {
+func (c *script) whisperQueued(ctx context.Context, t *Taking, sid string, waited time.Duration) bool {
+	if t.Whisper.URL == "" {
 		return true
 	}
-	s := &script{call: c.call, first: t.whisper, allowed: []string{"Say", "Play", "Pause", "Redirect", "Hangup"}, code: 13201}
-	sid := c.s.queues.Place(w).SID
+	s := &script{call: c.call, first: t.Whisper, allowed: []string{"Say", "Play", "Pause", "Redirect", "Hangup"}, code: 13201}
 	s.extra = func() url.Values {
-		return url.Values{"QueueSid": {sid}, "QueueTime": {wholeSeconds(waited)}, "DequeingCallSid": {t.call.rec.SID}}
+		return url.Values{"QueueSid": {sid}, "QueueTime": {wholeSeconds(waited)}, "DequeingCallSid": {t.CallSID}}
 	}
 	s.documents(ctx) // what is wrong with it is noted, and keeps nobody apart
 	return !s.hungUp
@@ -202,7 +208,7 @@ func (c *script) hearQueue(ctx context.Context, e *texml.Enqueue, w *Waiting) ve
 		began := time.Now()
 		err := s.documents(ctx)
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || errors.Is(err, ErrHungUp):
 			return verbs.Queued{}
 		case err != nil:
 			c.Warn(e, 14202, "the document of waitUrl failed, and the caller leaves the queue")
@@ -245,60 +251,81 @@ func (c *script) Leave() bool {
 	return c.left
 }
 
+// dequeuing is one <Dial> of a queue while it runs.
+type dequeuing struct {
+	*script
+	d      *texml.Dial
+	ringer *ringer // what is heard until somebody comes
+	took   *take   // the recording; nil is none
+}
+
 // Dequeue joins the call to the first of a queue (verbs.Call).
 func (c *script) Dequeue(ctx context.Context, d *texml.Dial, q *texml.Queue) (verbs.Dialed, error) {
 	c.lively.Store(true)
 	c.note("dequeue", q.Queue, "", 0)
-	ringer := c.ring(ctx, d)
-	defer ringer.stop()
-	patience, stop := context.WithTimeoutCause(ctx, d.Timeout, errNoAnswer)
+	dq := &dequeuing{script: c, d: d, ringer: c.ring(ctx, d)}
+	defer dq.ringer.stop()
+	if strings.HasPrefix(d.Record, "record-from-ringing") {
+		dq.took = c.recordDial(d)
+	}
+	done := dq.run(ctx, q)
+	done.Recording = dq.took.stop(ctx)
+	return done, context.Cause(ctx)
+}
+
+// run takes one after the other from q until it was joined with one.
+func (dq *dequeuing) run(ctx context.Context, q *texml.Queue) verbs.Dialed {
+	patience, stop := context.WithTimeoutCause(ctx, dq.d.Timeout, errNoAnswer)
 	defer stop()
 	whisper := Request{Method: q.Method}
 	if q.URL != "" {
-		at, err := resolve(c.page.url, q.URL)
+		at, err := resolve(dq.page.url, q.URL)
 		if err != nil {
-			c.Warn(q, 14212, "url: "+err.Error()+"; no document is heard before the two are joined")
+			dq.Warn(q, 14212, "url: "+err.Error()+"; no document is heard before the two are joined")
 		}
 		whisper.URL = at
 	}
 	for {
-		t := &Taking{call: c.call, whisper: whisper, ready: make(chan bool, 1), over: make(chan struct{})}
-		w, err := c.s.queues.Take(patience, c.queueName(q.Queue), t)
+		t := &Taking{CallSID: dq.rec.SID, Whisper: whisper, Ready: make(chan bool, 1), Over: make(chan struct{})}
+		w, err := dq.s.queues.Take(patience, dq.queueName(q.Queue), t)
 		switch {
-		case errors.Is(err, errNoQueue):
-			c.Warn(q, 14210, "there is no queue "+q.Queue)
-			return verbs.Dialed{Status: "failed", Queue: &verbs.Dequeued{Result: "error"}}, context.Cause(ctx)
-		case ctx.Err() != nil:
-			return verbs.Dialed{Status: "canceled", Queue: &verbs.Dequeued{Result: "error"}}, context.Cause(ctx)
+		case errors.Is(err, ErrNoQueue):
+			dq.Warn(q, 14210, "there is no queue "+q.Queue)
+			return verbs.Dialed{Status: "failed", Queue: &verbs.Dequeued{Result: "error"}}
+		case err != nil && ctx.Err() != nil:
+			return verbs.Dialed{Status: "canceled", Queue: &verbs.Dequeued{Result: "error"}}
 		case err != nil:
-			return verbs.Dialed{Status: "no-answer", Queue: &verbs.Dequeued{Result: "queue-empty"}}, nil
+			return verbs.Dialed{Status: "no-answer", Queue: &verbs.Dequeued{Result: "queue-empty"}}
 		}
-		done := verbs.Dequeued{Result: "bridged", SID: c.queueSID(w, q.Queue), CallSID: w.call.rec.SID, Waited: time.Since(w.entered)}
-		if c.joinQueued(ctx, d, w, t, ringer, &done) {
-			return verbs.Dialed{Status: "completed", Bridged: true, Queue: &done}, context.Cause(ctx)
+		done := verbs.Dequeued{Result: "bridged", SID: dq.queueSID(w, q.Queue), CallSID: w.CallSID, Waited: time.Since(w.entered)}
+		if dq.join(ctx, w, t, &done) {
+			return verbs.Dialed{Status: "completed", Bridged: true, Queue: &done}
 		}
 	}
 }
 
-// joinQueued joins the call to one who waited, until the two are apart again. It
-// is false when that one could not be joined.
-func (c *script) joinQueued(ctx context.Context, d *texml.Dial, w *Waiting, t *Taking, ringer *ringer, done *verbs.Dequeued) bool {
-	defer close(t.over)
-	live, stop := whileThere(ctx, w.gone)
+// join joins the call to one who waited, until the two are apart again. It is
+// false when that one could not be joined.
+func (dq *dequeuing) join(ctx context.Context, w *Waiting, t *Taking, done *verbs.Dequeued) bool {
+	defer close(t.Over)
+	live, stop := whileThere(ctx, w.Gone)
 	defer stop()
 	select {
-	case ok := <-t.ready:
+	case ok := <-t.Ready:
 		if !ok {
 			return false
 		}
 	case <-live.Done():
 		return false
 	}
-	ringer.stop()
+	dq.ringer.stop()
 	t.joined = true
+	if dq.took == nil && dq.d.Record != "do-not-record" {
+		dq.took = dq.recordDial(dq.d)
+	}
 	began := time.Now()
-	c.note("bridge", w.call.rec.SID, "", 0)
-	c.together(live, d, w.call.leg.Stream())
+	dq.note("bridge", w.CallSID, "", 0)
+	dq.together(live, dq.d, w.Stream)
 	done.Duration = time.Since(began)
 	return true
 }

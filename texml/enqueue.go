@@ -12,7 +12,7 @@ type Enqueue struct {
 	HasWaitURL    bool
 	WaitURLMethod string
 	MaxWait       time.Duration // maxWaitTimeSecs in XML
-	MaxQueueSize  int
+	MaxQueueSize  int           // 1 to 5000; 0: what the queue has
 	WorkflowSID   string
 	Task          *Task
 }
@@ -27,7 +27,7 @@ func enqueue(e *element) Node {
 		HasWaitURL:    wait.written(),
 		WaitURLMethod: e.attr("waitUrlMethod", 14206).method("POST"),
 		MaxWait:       e.attr("maxWaitTimeSecs", 0).on(Telnyx).seconds(14400, 1, many),
-		MaxQueueSize:  e.attr("maxQueueSize", 0).on(Twilio).whole(1000, 1, 5000),
+		MaxQueueSize:  e.attr("maxQueueSize", 0).on(Twilio).whole(0, 1, 5000),
 		WorkflowSID:   e.attr("workflowSid", 14220).on(Twilio).text(),
 	}
 	q.Queue = e.content()

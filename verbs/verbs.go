@@ -114,6 +114,7 @@ func (play Sound) rounds(ctx context.Context, n int) error {
 type Next struct {
 	Fetch *Fetch // continue with the document this brings
 	End   bool   // nothing follows: hang up
+	Tell  *Fetch // is told beside; the document it answers with is not run
 }
 
 // Fetch asks for the document that replaces the one the verb stands in.
