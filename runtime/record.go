@@ -26,7 +26,7 @@ func (c *script) Record(ctx context.Context, r *texml.Record) (verbs.Recorded, e
 	}
 	keys := stream.Keys(ctx)
 	o := takeOptions{source: "RecordVerb", track: "inbound", channels: channelsOf(r.Channels == "dual"),
-		trim: r.Trim, format: r.Format, longest: r.MaxLength, told: r.RecordingCallbacks, send: true}
+		trim: r.Trim, format: r.Format, named: r.HasFormat, longest: r.MaxLength, told: r.RecordingCallbacks, send: true}
 	if r.Channels == "dual" {
 		o.track = "both"
 	}
@@ -76,7 +76,7 @@ func (c *script) StartRecording(r *texml.Recording) { c.beside(r, "StartCallReco
 // beside begins a recording that goes on beside the verbs.
 func (c *script) beside(r *texml.Recording, source string) {
 	t := c.recordBoth(r, takeOptions{source: source, track: r.Track, channels: channelsOf(r.Channels == "dual"),
-		trim: r.Trim, format: r.Format, told: r.RecordingCallbacks, send: true})
+		trim: r.Trim, format: r.Format, named: r.HasFormat, told: r.RecordingCallbacks, send: true})
 	if t != nil {
 		t.label = r.Label
 		c.takes = append(c.takes, t)
@@ -105,7 +105,7 @@ func (c *script) recordDial(d *texml.Dial) *take {
 	}
 	return c.recordBoth(d, takeOptions{source: "DialVerb", track: d.RecordingTrack,
 		channels: channelsOf(strings.HasSuffix(d.Record, "-dual") || d.RecordingChannels == "dual"), trim: d.Trim,
-		format: by(c.set.Dialect, "mp3", "wav"), longest: d.RecordMaxLength, told: d.RecordingCallbacks, send: d.SendRecordingURL})
+		longest: d.RecordMaxLength, told: d.RecordingCallbacks, send: d.SendRecordingURL})
 }
 
 // recordBoth begins a recording of the sides of the call that o.track names. One

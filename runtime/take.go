@@ -1,10 +1,12 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hookswitch/hookswitch/media/pcm"
@@ -20,11 +22,14 @@ const encodeAtOnce = time.Minute
 // take is a recording under way: what it records, and its record.
 type take struct {
 	call  *call
-	label string // the name that <Stop> knows it by
-	rec   RecordingRecord
-	send  bool // the URL is told
+	label string     // the name that <Stop> knows it by
+	send  bool       // the URL is told
+	mp3   texml.Node // asks for an MP3 by name; nil is none
 	sound *recording.Recording
 	taps  []func() // take the inputs away
+
+	mu  sync.Mutex // guards rec: a pause comes from the API
+	rec RecordingRecord
 }
 
 // takeOptions say what is recorded, and who is told.
@@ -34,7 +39,8 @@ type takeOptions struct {
 	track      string // inbound, outbound or both
 	channels   int
 	trim       bool
-	format     string // wav or mp3
+	format     string // wav or mp3; "" is the dialect's
+	named      bool   // the document asks for the format by name
 	longest    time.Duration
 	told       texml.RecordingCallbacks
 	send       bool // RecordingUrl is told
@@ -48,10 +54,13 @@ type tap func(func(pcm.Frame)) (remove func())
 func (c *script) record(n texml.Node, o takeOptions, own tap, rate int) *take {
 	t := &take{call: c.call, send: o.send, rec: RecordingRecord{
 		SID: c.s.NewID("RE"), AccountSID: c.rec.AccountSID, CallSID: c.rec.SID, Source: o.source,
-		Track: o.track, Channels: o.channels, Format: o.format, Status: "in-progress", Started: time.Now(),
+		Track: o.track, Channels: o.channels, Format: cmp.Or(o.format, by(c.set.Dialect, "mp3", "wav")), Status: "in-progress", Started: time.Now(),
 	}}
 	if o.conference != "" {
 		t.rec.CallSID, t.rec.ConferenceSID = "", o.conference
+	}
+	if o.named && o.format == "mp3" {
+		t.mp3 = n
 	}
 	t.tell(c, n, o)
 	err := errors.New("this server keeps no recordings")
@@ -135,6 +144,7 @@ func (t *take) stop(ctx context.Context) *verbs.Recorded {
 		remove()
 	}
 	sum, err := t.sound.Close()
+	t.mu.Lock()
 	t.rec.Duration, t.rec.Status = sum.Duration, "completed"
 	switch {
 	case err != nil && sum.Duration == 0:
@@ -142,6 +152,7 @@ func (t *take) stop(ctx context.Context) *verbs.Recorded {
 	case sum.Duration == 0:
 		t.rec.Status = "absent"
 	}
+	t.mu.Unlock() // a pause that comes now finds it over
 	if err != nil {
 		t.call.note("warning", "the recording is cut short: "+err.Error(), "", 0)
 	}
@@ -160,18 +171,57 @@ func (t *take) stop(ctx context.Context) *verbs.Recorded {
 
 // finish gives the recording its name and tells that it is there.
 func (t *take) finish(ctx context.Context) {
-	keep := t.call.s.Recordings
-	if t.rec.Status != "completed" {
-		keep.Discard(t.rec.SID) // what stays is told at the next start
-	} else if got, err := keep.Commit(ctx, t.rec.SID, t.rec.Format); got != "" {
-		if t.rec.Format = got; err != nil {
-			t.call.s.Log.Warn("a recording is kept as WAV", "call", t.call.rec.SID, "recording", t.rec.SID, "error", err)
+	keep, rec := t.call.s.Recordings, t.rec
+	if rec.Status != "completed" {
+		keep.Discard(rec.SID) // what stays is told at the next start
+	} else if got, err := keep.Commit(ctx, rec.SID, rec.Format); got != "" {
+		if rec.Format = got; err != nil {
+			t.keptAsWAV(err)
 		}
 	} else {
-		t.rec.Status = "failed"
+		rec.Status = "failed"
 		t.call.note("warning", "the recording is lost: "+err.Error(), "", 0)
 	}
+	t.mu.Lock()
+	t.rec = rec
+	t.mu.Unlock()
 	t.save()
+}
+
+// keptAsWAV tells that there is no MP3: the log always, the timeline when the
+// document asked for one by name.
+func (t *take) keptAsWAV(err error) {
+	t.call.s.Log.Warn("a recording is kept as WAV", "call", t.call.rec.SID, "recording", t.rec.SID, "error", err)
+	if t.mp3 != nil {
+		t.call.note("warning", t.mp3.At().String()+": the recording is kept as WAV: "+err.Error(), "", 0)
+	}
+}
+
+// errNotRecording is the error for a recording that is over, or paused already,
+// or not paused.
+var errNotRecording = errors.New("the recording is not in the state for that")
+
+// pause interrupts the recording until resume. The time is left out of it when
+// skip is set, and is silence else. Both may be called from any goroutine.
+func (t *take) pause(skip bool) error {
+	return t.turn("in-progress", "paused", func() { t.sound.Pause(skip) })
+}
+
+func (t *take) resume() error { return t.turn("paused", "in-progress", t.sound.Resume) }
+
+// turn takes the recording from one status to another. Nobody is told: callbacks
+// know of no pause.
+func (t *take) turn(from, to string, do func()) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.rec.Status != from {
+		return errNotRecording
+	}
+	do()
+	t.rec.Status = to
+	rec := t.rec
+	t.call.s.records.put(save{call: CallRecord{SID: t.call.rec.SID}, recording: &rec})
+	return nil
 }
 
 // save hands the record over as it now is, with the callback that is owed.

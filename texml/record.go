@@ -15,6 +15,7 @@ type Record struct {
 	Trim        bool
 	Channels    string // single or dual
 	Format      string // mp3 or wav
+	HasFormat   bool
 	RecordingCallbacks
 
 	Transcription            bool // transcription (Telnyx) or transcribe (Twilio)
@@ -26,7 +27,7 @@ type Record struct {
 }
 
 func record(e *element) Node {
-	action := e.attr("action", 0)
+	action, format := e.attr("action", 0), e.attr("format", 0).on(Telnyx)
 	r := &Record{
 		base:               e.base(),
 		Action:             action.url(),
@@ -37,7 +38,8 @@ func record(e *element) Node {
 		PlayBeep:           e.attr("playBeep", 13616).boolean(true),
 		Trim:               trim(e.attr("trim", 13699), is(e, false, true)),
 		Channels:           e.attr("channels", 0).on(Telnyx).oneOf(is(e, "dual", "single"), "single", "dual"),
-		Format:             e.attr("format", 0).on(Telnyx).oneOf(is(e, "mp3", "wav"), "mp3", "wav"),
+		Format:             format.oneOf(is(e, "mp3", "wav"), "mp3", "wav"),
+		HasFormat:          format.written(),
 		RecordingCallbacks: recordingCallbacks(e, 13621),
 
 		Transcription:            e.attr("transcription", 0).on(Telnyx).boolean(false),

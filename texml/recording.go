@@ -9,10 +9,12 @@ type Recording struct {
 	Track                    string // inbound, outbound or both
 	Trim                     bool
 	Format                   string // mp3 or wav
+	HasFormat                bool
 	RecordingConfigurationID string
 }
 
 func recording(e *element) Node {
+	format := e.attr("format", 0).on(Telnyx)
 	r := &Recording{
 		base:                     e.base(),
 		Label:                    e.attr("name", 0).on(Twilio).text(),
@@ -20,7 +22,8 @@ func recording(e *element) Node {
 		Channels:                 e.attr("channels", 0).oneOf("dual", "mono", "single", "dual"),
 		Track:                    e.attr("track", 13622).oneOf("both", "inbound", "outbound", "both"),
 		Trim:                     trim(e.attr("trim", 13699), is(e, false, true)),
-		Format:                   e.attr("format", 0).on(Telnyx).oneOf(is(e, "mp3", "wav"), "mp3", "wav"),
+		Format:                   format.oneOf(is(e, "mp3", "wav"), "mp3", "wav"),
+		HasFormat:                format.written(),
 		RecordingConfigurationID: e.attr("recordingConfigurationId", 0).on(Twilio).text(),
 	}
 	if r.Channels == "mono" {

@@ -29,7 +29,8 @@ func (r *Recorded) addTo(f url.Values) {
 }
 
 // record takes a message. Silence alone is none: the verb below then runs, as
-// on Twilio, and nobody is asked for anything.
+// on Twilio, and nobody is asked for anything. The same when nothing could be
+// recorded and no action is written to be told of it.
 type record struct{ *texml.Record }
 
 func (r record) Run(ctx context.Context, call Call) (Next, error) {
@@ -37,13 +38,10 @@ func (r record) Run(ctx context.Context, call Call) (Next, error) {
 		return Next{}, err
 	}
 	done, err := call.Record(ctx, r.Record)
-	over := context.Cause(ctx) != nil
 	switch {
-	case err != nil && !over:
+	case r.Action == "" && (call.Dialect() == texml.Telnyx || done.Status == "failed" && done.SID == ""):
 		return Next{}, err
 	case done.Digits == "" && !done.Speech && done.Status != "failed":
-		return Next{}, err
-	case r.Action == "" && call.Dialect() == texml.Telnyx:
 		return Next{}, err
 	}
 	f := url.Values{}
