@@ -35,10 +35,8 @@ func (c *script) Refer(ctx context.Context, r *texml.Refer) (verbs.Referred, err
 				break
 			}
 			done.Notified = s
-		case <-c.leg.Done(): // the news may be at hand; nothing comes after them
-			for s := range told {
-				done.Notified = s
-			}
+		case <-ctx.Done(): // the news may be at hand; nobody waits for more
+			done.Notified = latest(told, done.Notified)
 			told = nil
 		}
 	}
@@ -61,4 +59,19 @@ func referStatus(status int) string {
 	}
 	outcome, _ := outcomeOf(status)
 	return outcome
+}
+
+// latest is the last status that is there to be read, known when there is none.
+func latest(told <-chan int, known int) int {
+	for {
+		select {
+		case s, ok := <-told:
+			if !ok {
+				return known
+			}
+			known = s
+		default:
+			return known
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/hookswitch/hookswitch/texml"
 )
@@ -36,6 +37,9 @@ func (r refer) Run(ctx context.Context, call Call) (Next, error) {
 	}
 	if done.Notified != 0 {
 		f.Set("NotifySipResponseCode", strconv.Itoa(done.Notified))
+	}
+	if call.Dialect() == texml.Telnyx {
+		f.Set("Timestamp", time.Now().UTC().Format(time.RFC3339))
 	}
 	return Next{Fetch: &Fetch{URL: r.Action, Method: r.Method, Form: f}}, err
 }
