@@ -40,6 +40,7 @@ func (c *script) Confer(ctx context.Context, d *texml.Dial, n *texml.Conference)
 	if err != nil {
 		return verbs.Dialed{Status: "failed"}, err
 	}
+	defer seat.Leave(DepartureFailed, "in-progress") // after a fault of ours; else it has left
 	c.note("conference", "joined "+n.Room, "", 0)
 	var recorded *take // of this call; that of the conference is the conference's
 	if d.Record != "do-not-record" {
@@ -59,7 +60,8 @@ func (c *script) Confer(ctx context.Context, d *texml.Dial, n *texml.Conference)
 	}
 	seat.Leave(why, status)
 	c.note("conference", "left "+n.Room, "", 0)
-	done := verbs.Dialed{Status: "answered", Recording: recorded.stop(ctx), HangUp: errors.Is(err, errWaitHungUp) || errors.Is(err, ErrConferenceEnded)}
+	done := verbs.Dialed{Status: "answered", Recording: recorded.stop(ctx)}
+	done.HangUp = errors.Is(err, errWaitHungUp) || errors.Is(err, ErrConferenceEnded)
 	if errors.Is(err, errNotSetUp) {
 		c.Warn(n, 13233, "the document of waitUrl failed, so the call is not in the conference")
 		done.Status = "failed"
