@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hookswitch/hookswitch/media"
-	"github.com/hookswitch/hookswitch/media/tones"
 	"github.com/hookswitch/hookswitch/texml"
 	"github.com/hookswitch/hookswitch/verbs"
 )
@@ -229,7 +228,7 @@ func (dl *dialing) whisper(live context.Context, a *attempt) (bool, error) {
 // returns why.
 func (c *script) together(ctx context.Context, d *texml.Dial, other *media.Stream) error {
 	own := c.leg.Stream()
-	split := media.Relay(own, other, tones.Music(own.Rate()))
+	split := media.Relay(own, other, c.s.music(own.Rate()))
 	defer split()
 	limit := time.NewTimer(d.TimeLimit)
 	defer limit.Stop()
