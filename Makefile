@@ -21,11 +21,11 @@ test: tools
 	GOOS=darwin $(GO) build ./...
 	CGO_ENABLED=1 HOOKSWITCH_E2E=$(E2E) $(GO) test -race -timeout 12m ./...
 
-# sipp and baresip call the built binary, flite and espeak-ng speak, an Express app
+# sipp and baresip call the built binary and are called, sox reads recordings, flite and espeak-ng speak, an Express app
 # answers a call script.
 E2E ?= 1
 tools:
-	@sh .ci/need flite:flite espeak-ng:espeak-ng sipp:sip-tester baresip:baresip-core node:nodejs npm:npm
+	@sh .ci/need flite:flite espeak-ng:espeak-ng sipp:sip-tester baresip:baresip-core sox:sox lame:lame node:nodejs npm:npm
 	cd testdata/express && npm ci --silent --no-audit --no-fund
 
 # What needs minutes: every fuzz target for $(FUZZ), one after the other.

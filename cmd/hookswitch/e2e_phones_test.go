@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,11 +27,13 @@ import (
 )
 
 // An ear is the sound of a call whose signalling another program does: it
-// keeps what it hears, and sends silence and keys to where that comes from.
+// keeps what it hears, and sends a tone or silence, and keys, to where that comes
+// from.
 type ear struct {
 	conn *net.UDPConn
 
 	mu    sync.Mutex
+	hz    float64        // of the tone; 0 is silence
 	from  netip.AddrPort // of the last packet heard
 	heard []int16
 	keys  []byte // to press
@@ -80,8 +83,9 @@ func (e *ear) listen() {
 func (e *ear) talk(ctx context.Context) {
 	ticks := time.NewTicker(pcm.FrameTime)
 	defer ticks.Stop()
-	silence := make([]byte, frameLen)
-	g711.EncodeULaw(silence, make([]int16, frameLen))
+	var sings float64
+	sound := make([]byte, frameLen)
+	g711.EncodeULaw(sound, make([]int16, frameLen))
 	var seq uint16
 	var stamp, began uint32
 	part := 0
@@ -93,6 +97,10 @@ func (e *ear) talk(ctx context.Context) {
 		}
 		e.mu.Lock()
 		to := e.from
+		if e.hz != sings {
+			sings = e.hz
+			g711.EncodeULaw(sound, pcm.Tone(8000, time.Second, 0.2, sings).Samples[10*frameLen:11*frameLen])
+		}
 		key := byte(0)
 		if len(e.keys) > 0 {
 			key = e.keys[0]
@@ -107,7 +115,7 @@ func (e *ear) talk(ctx context.Context) {
 		switch {
 		case !to.IsValid():
 		case key == 0:
-			e.conn.WriteToUDPAddrPort(append(rtpPacket(seq, stamp, 9), silence...), to)
+			e.conn.WriteToUDPAddrPort(append(rtpPacket(seq, stamp, 9), sound...), to)
 		default:
 			b := rtpPacket(seq, began, 9)
 			b[1] = 101
@@ -132,16 +140,30 @@ func (e *ear) press(key byte) {
 	e.keys = append(e.keys, key)
 }
 
+// sing sends a tone from now on, of whole periods within 20 ms: a multiple of 50
+// Hz.
+func (e *ear) sing(hz float64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.hz = hz
+}
+
+// last is what was heard last, or nil when it is less than that.
+func (e *ear) last(frames int) []int16 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.heard) < frames*frameLen {
+		return nil
+	}
+	return slices.Clone(e.heard[len(e.heard)-frames*frameLen:])
+}
+
 // hears waits until the last 200 ms were a tone, at most ten seconds.
 func (e *ear) hears(hz float64) bool {
 	ticks := time.NewTicker(pcm.FrameTime)
 	defer ticks.Stop()
 	for began := time.Now(); time.Since(began) < 10*time.Second; <-ticks.C {
-		e.mu.Lock()
-		last := e.heard[max(0, len(e.heard)-10*frameLen):]
-		found := len(last) == 10*frameLen && pcm.Share(last, 8000, hz) > 0.9
-		e.mu.Unlock()
-		if found {
+		if last := e.last(10); last != nil && pcm.Share(last, 8000, hz) > 0.9 {
 			return true
 		}
 	}

@@ -27,10 +27,7 @@ func TestE2E(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it calls for a minute")
 	}
-	program := filepath.Join(t.TempDir(), "hookswitch")
-	if said, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, said)
-	}
+	program := buildProgram(t)
 	t.Run("sipp", func(t *testing.T) { testSipp(t, program) })
 	t.Run("baresip", func(t *testing.T) { testBaresip(t, program) })
 	t.Run("nothing is left behind", func(t *testing.T) { testLeftovers(t, program) })
