@@ -140,6 +140,9 @@ func (s *Server) deliver(ctx context.Context, cb Callback, sign Signer) {
 		s.settle(s.Store.Delivered(ctx, cb.ID), cb)
 		return
 	}
+	if u := form.Get("RecordingUrl"); u != "" {
+		form.Set("RecordingUrl", s.toldURL(cb.AccountSID, u, form.Has("CallSidLegacy")))
+	}
 	if s.Observe != nil {
 		s.Observe(cb.CallSID, Event{At: time.Now(), Kind: "callback", Text: cb.Method + " " + webhook.Redact(cb.URL), Private: cb.Form})
 	}

@@ -52,6 +52,10 @@ type Config struct {
 	// https://voice.example.com: what the URLs of recordings begin with.
 	PublicURL string
 
+	// URLKey signs the URLs of recordings in the Telnyx dialect; empty: they
+	// are told plain.
+	URLKey URLKey
+
 	// Dial places a call and returns at once; what becomes of it is told by
 	// the leg. Its error, one with a method Code() int, says why the
 	// destination may not be called. Nil: nobody may be.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media"
@@ -160,11 +159,10 @@ func (c *script) load(ctx context.Context, ref string) (clip pcm.Clip, at string
 // media fetches the sound at url. A recording of the call's own account is read
 // where it is kept: the server need not ask itself for it.
 func (c *script) media(ctx context.Context, url string) (*webhook.Response, error) {
-	sid, own := strings.CutPrefix(url, c.s.recordingsOf(c.rec.AccountSID))
+	sid, own := c.s.ownRecording(c.rec.AccountSID, url)
 	if !own || c.s.Recordings == nil {
 		return c.s.Web.Media(ctx, url)
 	}
-	sid = strings.TrimSuffix(strings.TrimSuffix(sid, ".wav"), ".mp3")
 	// The SID alone would bring anybody's.
 	if _, err := c.s.Store.Recording(ctx, c.rec.AccountSID, sid); err != nil {
 		return nil, &webhook.Error{Code: 11200, URL: url, Err: err}

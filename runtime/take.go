@@ -95,7 +95,8 @@ func (t *take) tell(c *script, n texml.Node, o takeOptions) {
 		f.Set("ApiVersion", "2010-04-01")
 	}
 	if o.send {
-		f.Set("RecordingUrl", c.s.recordingURL(t.rec))
+		// Plain: it is signed when it is told, which may be long after now.
+		f.Set("RecordingUrl", c.s.recordingURL(t.rec.AccountSID, t.rec.SID))
 	}
 	to := RecordingCallback{Method: o.told.RecordingStatusCallbackMethod,
 		Events: strings.Join(o.told.RecordingStatusCallbackEvent, " "), Form: f.Encode()}
@@ -107,15 +108,6 @@ func (t *take) tell(c *script, n texml.Node, o takeOptions) {
 		to.URL = at
 	}
 	t.rec.Callback = to
-}
-
-// recordingURL is where a recording can be fetched, without its extension.
-func (s *Server) recordingURL(r RecordingRecord) string {
-	return s.recordingsOf(r.AccountSID) + r.SID
-}
-
-func (s *Server) recordingsOf(account string) string {
-	return strings.TrimSuffix(s.PublicURL, "/") + "/2010-04-01/Accounts/" + account + "/Recordings/"
 }
 
 // add records what is heard at a further place, on a channel of the file.
@@ -158,7 +150,8 @@ func (t *take) stop(ctx context.Context) *verbs.Recorded {
 	}
 	done := &verbs.Recorded{SID: t.rec.SID, Status: t.rec.Status, Duration: t.rec.Duration, Speech: sum.Speech}
 	if t.send && t.rec.Status == "completed" {
-		done.URL = t.call.s.recordingURL(t.rec)
+		s, account := t.call.s, t.rec.AccountSID
+		done.URL = s.toldURL(account, s.recordingURL(account, t.rec.SID), t.call.set.Dialect == texml.Telnyx)
 	}
 	ctx = context.WithoutCancel(ctx)
 	if t.rec.Duration <= encodeAtOnce {
