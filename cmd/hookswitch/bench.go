@@ -30,16 +30,34 @@ With --target it calls another server instead, to compare. That one should answe
 at once and play for a minute; where it plays 440 Hz and changes to 1600 Hz at the
 key 1, the row for keys is measured too. --pid names its process, for CPU and memory.
 
+With --bridged, --dials or --rooms it measures these in place of all others:
+
+  hookswitch bench --bridged 100,200 --dials   calls the server dials somebody for
+  hookswitch bench --bridged 200 --transcode   the callees speak A-law, the callers μ-law
+  hookswitch bench --bridged 200 --record      both sides of each call are recorded
+  hookswitch bench --rooms 3,10,50             conferences of so many, 100 calls or more in all
+
+Each frame carries its number as sound, so the delay of a bridge is that of every
+frame, from one telephone to the other. A --target is to dial the callees that
+wait at --callee, one for each call.
+
 `
 
 // benchFlags is what to measure.
 type benchFlags struct {
-	target     string
-	pid        int
-	calls      []int // at once, one pacing row each
-	seconds    int   // of each measurement
-	rates      []int // new calls per second to try
-	scripts    int   // to run
+	target  string
+	pid     int
+	calls   []int // at once, one pacing row each
+	seconds int   // of each measurement
+	rates   []int // new calls per second to try
+	scripts int   // to run
+
+	bridged           []int // calls at once that have a callee each
+	dials             bool
+	rooms             []int // members of each conference
+	transcode, record bool
+	callee            string // where the callees wait
+
 	quick      bool
 	jsonOutput bool
 }
@@ -47,6 +65,8 @@ type benchFlags struct {
 // Limits of a run: what one machine can be asked to do to itself.
 const (
 	mostBenchCalls   = 5000
+	mostRoomMembers  = 250
+	leastRoomCalls   = 100 // in all conferences together
 	mostBenchSeconds = 600
 )
 
@@ -62,6 +82,12 @@ func parseBenchFlags(args []string, errOut io.Writer) (benchFlags, error) {
 	flags.IntVar(&b.pid, "pid", 0, "process of the target, for its CPU time and memory")
 	calls := flags.String("calls", "100,200,500", "calls at once, one row for each `number`")
 	flags.IntVar(&b.seconds, "seconds", 4, "length of each measurement")
+	bridged := flags.String("bridged", "", "bridged calls at once, rows for each `number`")
+	flags.BoolVar(&b.dials, "dials", false, "how fast the server dials, and how often a second")
+	rooms := flags.String("rooms", "", "members of a conference, rows for each `number`")
+	flags.BoolVar(&b.transcode, "transcode", false, "callees speak another codec than callers")
+	flags.BoolVar(&b.record, "record", false, "record what is bridged, and the conferences")
+	flags.StringVar(&b.callee, "callee", "127.0.0.1:0", "`host:port` where callees wait; port 0 is any")
 	flags.BoolVar(&b.quick, "quick", false, "under ten seconds: 50 calls, one second each, few rates")
 	flags.BoolVar(&b.jsonOutput, "json", false, "print JSON instead of a table")
 	if err := flags.Parse(args); err != nil {
@@ -78,21 +104,28 @@ func parseBenchFlags(args []string, errOut io.Writer) (benchFlags, error) {
 		}
 		b.rates, b.scripts = []int{100, 400}, 60
 	}
-	for s := range strings.SplitSeq(*calls, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(s))
-		if err != nil || n < 1 || n > mostBenchCalls {
-			return b, fmt.Errorf("--calls %s: each number is 1 to %d", *calls, mostBenchCalls)
+	for _, list := range []struct {
+		flag, text string
+		most       int
+		numbers    *[]int
+	}{
+		{"calls", *calls, mostBenchCalls, &b.calls},
+		{"bridged", *bridged, mostBenchCalls, &b.bridged},
+		{"rooms", *rooms, mostRoomMembers, &b.rooms},
+	} {
+		if list.text == "" && list.flag != "calls" {
+			continue
 		}
-		b.calls = append(b.calls, n)
+		for s := range strings.SplitSeq(list.text, ",") {
+			n, err := strconv.Atoi(strings.TrimSpace(s))
+			if err != nil || n < 1 || n > list.most {
+				return b, fmt.Errorf("--%s %s: each number is 1 to %d", list.flag, list.text, list.most)
+			}
+			*list.numbers = append(*list.numbers, n)
+		}
 	}
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+	if err := enoughFiles(b); err != nil {
 		return b, err
-	}
-	for _, n := range b.calls {
-		if need := uint64(2*n + 100); need > limit.Max {
-			return b, fmt.Errorf("%d calls need %d open files in the server, and the limit is %d; raise it with ulimit -n", n, need, limit.Max)
-		}
 	}
 	switch {
 	case flags.NArg() > 0:
@@ -101,8 +134,33 @@ func parseBenchFlags(args []string, errOut io.Writer) (benchFlags, error) {
 		return b, fmt.Errorf("--seconds %d: 1 to %d", b.seconds, mostBenchSeconds)
 	case b.pid != 0 && b.target == "":
 		return b, errors.New("--pid goes with --target; our own server's process is known")
+	case b.target != "" && len(b.rooms) > 0:
+		return b, errors.New("--rooms goes without --target: only our own server can be told who meets where")
 	}
 	return b, nil
+}
+
+// parties reports whether the rows of calls with others are asked for, and no
+// others.
+func (b benchFlags) parties() bool { return len(b.bridged) > 0 || b.dials || len(b.rooms) > 0 }
+
+// enoughFiles reports whether the server may open the files that the calls
+// need: two a stream, and one for a recording.
+func enoughFiles(b benchFlags) error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	calls, each := b.calls, 2
+	if b.parties() {
+		calls, each = b.bridged, 5
+	}
+	for _, n := range calls {
+		if need := uint64(each*n + 100); need > limit.Max {
+			return fmt.Errorf("%d calls need %d open files in the server, and the limit is %d; raise it with ulimit -n", n, need, limit.Max)
+		}
+	}
+	return nil
 }
 
 // bench measures and prints what it found; also what it found before an error.
@@ -161,65 +219,77 @@ func measure(ctx context.Context, flags benchFlags, progress func(string)) (rows
 	clock, stopped := newRTPClock(ticking)
 	defer func() { stopClock(); <-stopped }()
 
-	// Each measurement has a server fresh from its start.
-	on := func(what string, f func(context.Context, *callers) ([]benchRow, error)) error {
-		if ctx.Err() != nil {
-			return errors.New("stopped")
-		}
-		progress(what)
-		uri, pid := flags.target, flags.pid
-		if uri == "" {
-			s, err := startServer(ctx, self, hook, data)
-			if err != nil {
-				return err
-			}
-			defer s.Stop()
-			uri, pid = s.uri, s.pid
-		}
-		u, err := newUAC(uri)
-		if err != nil {
-			return err
-		}
-		defer u.Close()
-		got, err := f(ctx, &callers{uac: u, clock: clock, pid: pid})
-		rows = append(rows, got...)
-		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		return nil
+	b := &benchRun{flags: flags, progress: progress, self: self, hook: hook, data: data, clock: clock}
+	if flags.parties() {
+		err = b.parties(ctx)
+		return b.rows, err
 	}
-	err = on(fmt.Sprintf("light load: 50 calls a second for %d s", flags.seconds), func(ctx context.Context, c *callers) ([]benchRow, error) {
+	err = b.on(ctx, fmt.Sprintf("light load: 50 calls a second for %d s", flags.seconds), "/voice", nil, func(c *callers) ([]benchRow, error) {
 		return c.light(ctx, flags.seconds)
 	})
 	if err != nil {
-		return rows, err
+		return b.rows, err
 	}
 	for _, n := range flags.calls {
-		err := on(fmt.Sprintf("%d calls playing for %d s", n, flags.seconds), func(ctx context.Context, c *callers) ([]benchRow, error) {
-			return c.playing(ctx, n, flags.seconds)
+		err := b.on(ctx, fmt.Sprintf("%d calls playing for %d s", n, flags.seconds), "/voice", nil, func(c *callers) ([]benchRow, error) {
+			return c.playing(ctx, fmt.Sprintf("%d calls: ", n), n, flags.seconds)
 		})
 		if err != nil {
-			return rows, err
+			return b.rows, err
 		}
 	}
-	err = on("new calls: more a second, until one fails", func(ctx context.Context, c *callers) ([]benchRow, error) {
-		return c.ramp(ctx, flags.rates)
+	err = b.on(ctx, "new calls: more a second, until one fails", "/voice", nil, func(c *callers) ([]benchRow, error) {
+		return c.ramp(ctx, "new calls", flags.rates)
 	})
-	if err != nil {
-		return rows, err
-	}
-	if flags.target != "" {
-		return rows, nil
+	if err != nil || flags.target != "" {
+		return b.rows, err
 	}
 	progress("documents and call scripts")
 	parse, err := parseRow()
 	if err != nil {
-		return rows, err
+		return b.rows, err
 	}
-	rows = append(rows, parse)
 	scripts, err := scriptsRow(ctx, self, data, flags.scripts)
 	if err != nil {
-		return rows, err
+		return append(b.rows, parse), err
 	}
-	return append(rows, scripts), nil
+	return append(b.rows, parse, scripts), nil
+}
+
+// A benchRun is what the measurements share.
+type benchRun struct {
+	flags            benchFlags
+	progress         func(string)
+	self, hook, data string // program, web server, folder
+	clock            *rtpClock
+	rows             []benchRow // so far
+}
+
+// on makes the rows of one measurement with a server fresh from its start,
+// whose calls get the web server's document, and who dials callees, if any.
+func (b *benchRun) on(ctx context.Context, what, document string, callees *uas, f func(*callers) ([]benchRow, error)) error {
+	if ctx.Err() != nil {
+		return errors.New("stopped")
+	}
+	b.progress(what)
+	uri, pid := b.flags.target, b.flags.pid
+	if uri == "" {
+		s, err := startServer(ctx, b.self, b.hook+document, b.data)
+		if err != nil {
+			return err
+		}
+		defer s.Stop()
+		uri, pid = s.uri, s.pid
+	}
+	u, err := newUAC(uri)
+	if err != nil {
+		return err
+	}
+	defer u.Close()
+	got, err := f(&callers{uac: u, callees: callees, clock: b.clock, pid: pid})
+	b.rows = append(b.rows, got...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
 }

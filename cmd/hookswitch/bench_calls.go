@@ -16,9 +16,10 @@ import (
 
 // callers call one server and measure it.
 type callers struct {
-	uac   *uac
-	clock *rtpClock
-	pid   int // of the server; 0: not known
+	uac     *uac
+	callees *uas // nil where the server dials nobody
+	clock   *rtpClock
+	pid     int // of the server; 0: not known
 }
 
 // atRate calls f n times, perSecond a second on a fixed schedule, and waits
@@ -166,13 +167,9 @@ func within(ctx context.Context, d time.Duration, ch <-chan time.Time, otherwise
 	}
 }
 
-// playing holds n calls that are played to and talk, and measures how evenly
-// they hear and what they cost.
-func (c *callers) playing(ctx context.Context, n, seconds int) (rows []benchRow, err error) {
-	idle, err := c.memory()
-	if err != nil {
-		return nil, err
-	}
+// holding has n calls up that talk, calls f once they are, and hangs them up
+// after it.
+func (c *callers) holding(ctx context.Context, n int, f func(ends []*rtpEnd) error) (err error) {
 	ends, calls := make([]*rtpEnd, n), make([]*uacCall, n)
 	defer func() {
 		if _, failed := atRate(context.WithoutCancel(ctx), n, 500, func(ctx context.Context, i int) error {
@@ -202,70 +199,110 @@ func (c *callers) playing(ctx context.Context, n, seconds int) (rows []benchRow,
 		return nil
 	})
 	if len(failed) > 0 {
-		return nil, fmt.Errorf("set up%s", failures(failed, n))
+		return fmt.Errorf("set up%s", failures(failed, n))
 	}
 	if err := pause(ctx, time.Second); err != nil { // until what the setup left behind is done
-		return nil, err
+		return err
 	}
+	return f(ends)
+}
 
+// cost is what the calls of a while took of the machine.
+type cost struct {
+	took            time.Duration
+	server, callers time.Duration   // of processor
+	machine         []time.Duration // how late a sleeper was
+	sent            sentFrames      // by the callers
+	memory          float64         // of the server at the end, in KB
+}
+
+// spend watches what ends hear and what it costs.
+func (c *callers) spend(ctx context.Context, ends []*rtpEnd, seconds int) (k cost, err error) {
 	for _, e := range ends {
 		e.Watch(seconds)
 	}
-	cpu, err := c.cpu()
+	before, err := c.cpu()
 	if err != nil {
-		return nil, err
+		return k, err
 	}
-	own := ownCPU()
-	sentLate := c.clock.Sent()
-	began := time.Now()
+	own, sent, began := ownCPU(), c.clock.Sent(), time.Now()
 	sleeping, wake := context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
 	defer wake()
-	machine := sleeper(sleeping)
-	took := time.Since(began)
-	used, err := c.cpu()
+	k.machine = sleeper(sleeping)
+	k.took = time.Since(began)
+	after, err := c.cpu()
 	if err != nil {
-		return nil, err
+		return k, err
 	}
-	used, own, sentLate = used-cpu, ownCPU()-own, c.clock.Sent().since(sentLate)
-	memory, err := c.memory()
-	if err != nil {
-		return nil, err
+	k.server, k.callers, k.sent = after-before, ownCPU()-own, c.clock.Sent().since(sent)
+	if k.memory, err = c.memory(); err != nil {
+		return k, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, errors.New("stopped")
+	if ctx.Err() != nil {
+		return k, errors.New("stopped")
 	}
-	var late []time.Duration
-	lost, silent := 0, 0
-	for _, e := range ends {
-		l, missing := e.Lateness()
-		late, lost = append(late, l...), lost+missing
-		if len(l) == 0 {
-			silent++
-		}
-	}
-	if len(late) == 0 {
-		return nil, errors.New("nothing was heard")
-	}
+	return k, nil
+}
 
-	name := fmt.Sprintf("%d calls: ", n)
-	p99 := percentile(late, 0.99) // sorts
+// lateness says how late the machine itself and the callers were.
+func (k cost) lateness() string {
+	return fmt.Sprintf("a 20 ms sleeper: p99 %.2f ms; the callers' own: %.2f%%", ms("", percentile(k.machine, 0.99)).value, k.sent.share())
+}
+
+// rows are what each of n calls cost a server that had idle KB before them.
+func (k cost) rows(name string, n int, idle float64) []benchRow {
+	callSeconds := float64(n) * k.took.Seconds()
+	return []benchRow{
+		{name + "CPU", []figure{{"", ms("", k.server).value / callSeconds, "ms per call-second"}},
+			fmt.Sprintf("the callers themselves: %.2f", ms("", k.callers).value/callSeconds)},
+		{name + "memory", []figure{{"", (k.memory - idle) / float64(n), "KB per call"}}, fmt.Sprintf("%.1f MB before the first", idle/1024)},
+	}
+}
+
+// playing holds n calls that are played to and talk, and measures how evenly
+// they hear and what they cost. name begins the rows.
+func (c *callers) playing(ctx context.Context, name string, n, seconds int) (rows []benchRow, err error) {
+	idle, err := c.memory()
+	if err != nil {
+		return nil, err
+	}
+	err = c.holding(ctx, n, func(ends []*rtpEnd) error {
+		k, err := c.spend(ctx, ends, seconds)
+		if err != nil {
+			return err
+		}
+		var late []time.Duration
+		lost, silent := 0, 0
+		for _, e := range ends {
+			l, missing := e.Lateness()
+			late, lost = append(late, l...), lost+missing
+			if len(l) == 0 {
+				silent++
+			}
+		}
+		if len(late) == 0 {
+			return errors.New("nothing was heard")
+		}
+		p99 := percentile(late, 0.99) // sorts
+		note := k.lateness()
+		if silent > 0 {
+			note += fmt.Sprintf("; %d calls heard nothing", silent)
+		}
+		rows = append(rows, benchRow{name + "frames over 5 ms late or lost",
+			[]figure{{"", lateShare(late, lost), "%"}, ms("p99", p99), ms("max", late[len(late)-1])}, note})
+		if c.pid != 0 {
+			rows = append(rows, k.rows(name, n, idle)...)
+		}
+		return nil
+	})
+	return rows, err
+}
+
+// lateShare is which part of all frames were more than 5 ms late, of which
+// late tells in order, or lost; in percent.
+func lateShare(late []time.Duration, lost int) float64 {
 	onTime, _ := slices.BinarySearch(late, tooLate+1)
-	heard := float64(len(late) + lost)
-	note := fmt.Sprintf("a 20 ms sleeper: p99 %.2f ms; the callers' own: %.2f%%", ms("", percentile(machine, 0.99)).value, sentLate.share())
-	if silent > 0 {
-		note += fmt.Sprintf("; %d calls heard nothing", silent)
-	}
-	rows = append(rows, benchRow{name + "frames over 5 ms late or lost",
-		[]figure{{"", 100 * (float64(len(late)-onTime) + float64(lost)) / heard, "%"}, ms("p99", p99), ms("max", late[len(late)-1])}, note})
-	if c.pid == 0 {
-		return rows, nil
-	}
-	callSeconds := float64(n) * took.Seconds()
-	return append(rows,
-		benchRow{name + "CPU", []figure{{"", ms("", used).value / callSeconds, "ms per call-second"}},
-			fmt.Sprintf("the callers themselves: %.2f", ms("", own).value/callSeconds)},
-		benchRow{name + "memory", []figure{{"", (memory - idle) / float64(n), "KB per call"}}, fmt.Sprintf("%.1f MB before the first", idle/1024)},
-	), nil
+	return 100 * float64(len(late)-onTime+lost) / float64(len(late)+lost)
 }
 
 func (c *callers) cpu() (time.Duration, error) {
@@ -293,15 +330,15 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // ramp starts more and more calls a second, each hung up once it is answered,
-// until one of them fails.
-func (c *callers) ramp(ctx context.Context, rates []int) ([]benchRow, error) {
+// until one of them fails. name begins the row.
+func (c *callers) ramp(ctx context.Context, name string, rates []int) ([]benchRow, error) {
 	// Nobody listens to the first frames of these calls, but a port is there.
 	end, err := c.clock.Open(c.uac.local.Addr())
 	if err != nil {
 		return nil, err
 	}
 	defer end.Close()
-	best := benchRow{name: "new calls, none failed", note: "no rate without a failure"}
+	best := benchRow{name: name + ", none failed", note: "no rate without a failure"}
 	for _, rate := range rates {
 		n := rate // in one second
 		cpu, err := c.cpu()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -53,7 +55,7 @@ func startServer(ctx context.Context, program, flow, data string) (*benchServer,
 	}
 	running, stop := context.WithCancel(ctx)
 	said := new(lastWords)
-	child := exec.CommandContext(running, program, "serve", "--config", config, "--sip", addr.String(), "--rtp", "10000-40000", "--data", data, flow)
+	child := exec.CommandContext(running, program, "serve", "--config", config, "--sip", addr.String(), "--http", "off", "--rtp", "10000-40000", "--data", data, flow)
 	child.Stdout, child.Stderr = said, said
 	child.Cancel = func() error { return child.Process.Signal(os.Interrupt) } // SIGTERM would let calls finish
 	child.WaitDelay = 10 * time.Second                                        // calls whose other side is gone take it five
@@ -125,18 +127,22 @@ func privateAddress() (netip.AddrPort, error) {
 }
 
 // benchWebhook answers the server's requests over loopback with the bench's flow
-// until stop is called: a tone that a key stops, then another one.
+// until stop is called: at /voice a tone that a key stops, then another one; at
+// /dial a call to the SIP URI callee; at /room conferences of so many members,
+// one after another. The last two are recorded as record says.
 func benchWebhook() (url string, stop func(), err error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
-	document := func(body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/xml")
-			fmt.Fprintf(w, "<Response>%s</Response>", body)
-		}
+	xml := func(w http.ResponseWriter, body string) {
+		w.Header().Set("Content-Type", "text/xml")
+		fmt.Fprintf(w, "<Response>%s</Response>", body)
 	}
+	document := func(body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { xml(w, body) }
+	}
+	var entered atomic.Int64 // into conferences
 	tone := func(hz float64) http.HandlerFunc {
 		// Eight seconds: the length of the prompts that servers are compared by.
 		file := wav.Encode(pcm.Tone(8000, 8*time.Second, 0.5, hz))
@@ -149,6 +155,18 @@ func benchWebhook() (url string, stop func(), err error) {
 	mux := http.NewServeMux()
 	mux.Handle("/voice", document(`<Gather numDigits="1" timeout="60" action="/key"><Play loop="0">/prompt.wav</Play></Gather>`))
 	mux.Handle("/key", document(`<Play loop="0">/changed.wav</Play>`))
+	mux.HandleFunc("/dial", func(w http.ResponseWriter, r *http.Request) {
+		xml(w, fmt.Sprintf(`<Dial answerOnBridge="true" record="%s"><Sip>%s</Sip></Dial>`, html.EscapeString(r.FormValue("record")), html.EscapeString(r.FormValue("callee"))))
+	})
+	mux.HandleFunc("/room", func(w http.ResponseWriter, r *http.Request) {
+		members, err := strconv.Atoi(r.FormValue("members"))
+		if err != nil || members < 1 {
+			http.Error(w, "how many members?", http.StatusBadRequest)
+			return
+		}
+		xml(w, fmt.Sprintf(`<Dial><Conference beep="false" record="%s">room-%d</Conference></Dial>`,
+			html.EscapeString(r.FormValue("record")), (entered.Add(1)-1)/int64(members)))
+	})
 	mux.Handle("/prompt.wav", tone(promptTone))
 	mux.Handle("/changed.wav", tone(changedTone))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
@@ -157,7 +175,7 @@ func benchWebhook() (url string, stop func(), err error) {
 		defer close(ended)
 		server.Serve(l) // until Close
 	}()
-	return "http://" + l.Addr().String() + "/voice", func() { server.Close(); <-ended }, nil
+	return "http://" + l.Addr().String(), func() { server.Close(); <-ended }, nil
 }
 
 // cpuTime is the user and system time that the process has used so far, by

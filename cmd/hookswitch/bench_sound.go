@@ -25,9 +25,18 @@ type rtpClock struct {
 	mu    sync.Mutex // guards everything of every end
 	slots [20 * time.Millisecond / rtpTick][]*rtpEnd
 	next  int // slot of the next new end
-	voice []byte
+	voice map[law][]byte
 	own   sentFrames
+	log   *sendLog
 }
+
+// law is a law of G.711, by its payload type.
+type law byte
+
+const (
+	ulaw law = 0
+	alaw law = 8
+)
 
 // sentFrames counts the frames that a clock sent, and those of them that it
 // sent more than 5 ms after their time.
@@ -55,6 +64,7 @@ type rtpEnd struct {
 	clock  *rtpClock
 	fd     int
 	addr   netip.AddrPort
+	law    law
 	remote syscall.Sockaddr // nil: nothing is sent yet
 	packet [12 + frameLen]byte
 	seq    uint16
@@ -67,6 +77,7 @@ type rtpEnd struct {
 	zero    uint32          // the time stamp they count from
 	lost    int             // frames that came not at all or after a later one, in that time
 	lastSeq uint16
+	delays  []time.Duration // of numbered frames, from their sender to here, in that time
 	hear    func(payload []byte, at time.Time)
 }
 
@@ -82,8 +93,9 @@ type keyPress struct {
 // then.
 func newRTPClock(ctx context.Context) (c *rtpClock, done <-chan struct{}) {
 	tone := pcm.Tone(8000, pcm.FrameTime, 0.3, 1000) // whole periods: it repeats without a seam
-	c = &rtpClock{voice: make([]byte, frameLen)}
-	g711.EncodeULaw(c.voice, tone.Samples)
+	c = &rtpClock{voice: map[law][]byte{ulaw: make([]byte, frameLen), alaw: make([]byte, frameLen)}, log: new(sendLog)}
+	g711.EncodeULaw(c.voice[ulaw], tone.Samples)
+	g711.EncodeALaw(c.voice[alaw], tone.Samples)
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -175,6 +187,13 @@ func (e *rtpEnd) Talk(to netip.AddrPort) {
 	e.remote = &syscall.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
 }
 
+// Speak sends, and expects, that law of G.711 from now on; at first it is μ-law.
+func (e *rtpEnd) Speak(l law) {
+	e.clock.mu.Lock()
+	defer e.clock.mu.Unlock()
+	e.law = l
+}
+
 // Press sends a digit of 100 ms in place of the voice.
 func (e *rtpEnd) Press(digit byte) {
 	e.clock.mu.Lock()
@@ -194,8 +213,8 @@ func (e *rtpEnd) send() {
 	b := e.packet[:]
 	binary.BigEndian.PutUint16(b[2:], e.seq)
 	binary.BigEndian.PutUint32(b[4:], e.stamp)
-	b[1] = 0
-	copy(b[12:], e.clock.voice)
+	b[1] = byte(e.law)
+	copy(b[12:], e.clock.voice[e.law])
 	e.seq++
 	e.stamp += frameLen
 	if k := e.key; k != nil && k.sent < 8 {
@@ -212,6 +231,8 @@ func (e *rtpEnd) send() {
 		}
 		b = append(b[:12], k.digit, ends|10)
 		b = binary.BigEndian.AppendUint16(b, uint16(min(k.sent, 6)*frameLen))
+	} else {
+		e.clock.log.Number(b[12:], e.law, time.Now())
 	}
 	syscall.Sendto(e.fd, b, 0, e.remote) // refused by a peer that has hung up: the next frame meets it too
 }
@@ -226,7 +247,7 @@ func (e *rtpEnd) drain(buf, oob []byte) {
 		if err != nil {
 			return
 		}
-		if n > 12 && buf[0]>>6 == 2 && buf[1]&0x7f == 0 {
+		if n > 12 && buf[0]>>6 == 2 && buf[1]&0x7f == byte(e.law) {
 			e.received(buf[:n], arrival(oob[:oobn]))
 		}
 	}
@@ -248,6 +269,9 @@ func (e *rtpEnd) received(b []byte, at time.Time) {
 			e.lost += max(1, int(gap)-1)
 		}
 		e.offsets = append(e.offsets, time.Duration(at.UnixNano())-time.Duration(int32(stamp-e.zero))*time.Second/8000)
+		if sent, ok := e.clock.log.Sent(b[12:]); ok {
+			e.delays = append(e.delays, at.Sub(sent))
+		}
 	}
 	e.lastSeq, e.ssrc = seq, ssrc
 	if e.hear != nil {
@@ -260,6 +284,15 @@ func (e *rtpEnd) Watch(seconds int) {
 	e.clock.mu.Lock()
 	defer e.clock.mu.Unlock()
 	e.offsets, e.lost = make([]time.Duration, 0, 50*seconds+100), 0
+	e.delays = make([]time.Duration, 0, cap(e.offsets))
+}
+
+// Delays are how long the frames of the watch, or the last one, were on their
+// way here, of those whose sound came as it was sent.
+func (e *rtpEnd) Delays() []time.Duration {
+	e.clock.mu.Lock()
+	defer e.clock.mu.Unlock()
+	return e.delays
 }
 
 // Lateness ends the watch: of each frame how much later it came than the

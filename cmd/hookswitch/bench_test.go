@@ -218,7 +218,7 @@ func TestBenchLightLoad(t *testing.T) {
 func TestBenchPlaying(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, false)
-	rows, err := newCallers(t, p).playing(t.Context(), 5, 1)
+	rows, err := newCallers(t, p).playing(t.Context(), "5 calls: ", 5, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestBenchPlaying(t *testing.T) {
 func TestBenchRampStopsAtAFailure(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t, true)
-	rows, err := newCallers(t, p).ramp(t.Context(), []int{4, 20, 40})
+	rows, err := newCallers(t, p).ramp(t.Context(), "new calls", []int{4, 20, 40})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,6 +347,9 @@ func TestBenchFlags(t *testing.T) {
 		{"too many calls", "--calls 100,5001", "--calls 100,5001: each number is 1 to 5000"},
 		{"too long", "--seconds 601", "--seconds 601: 1 to 600"},
 		{"a process of nobody's", "--pid 1", "--pid goes with --target; our own server's process is known"},
+		{"no number of bridged calls", "--bridged 10,,20", "--bridged 10,,20: each number is 1 to 5000"},
+		{"a conference too large", "--rooms 251", "--rooms 251: each number is 1 to 250"},
+		{"conferences elsewhere", "--rooms 3 --target sip:127.0.0.1", "--rooms goes without --target: only our own server can be told who meets where"},
 		{"a word", "fast", `"fast": bench takes flags only`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
