@@ -81,8 +81,9 @@ func (s *Server) newLeg() *Leg {
 // CallID is the dialog's (RFC 3261 §8.1.1.4).
 func (l *Leg) CallID() string { return l.callID }
 
-// Stream is the sound and the keys of the leg: nil until it is answered or
-// early media comes, and again when the leg is over and forgotten.
+// Stream is the sound and the keys of the leg: nil until it is answered or early
+// media comes, and closed once the leg is over. Whoever has been told of the
+// answer may use it, however soon the other side hangs up.
 func (l *Leg) Stream() *media.Stream {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,7 +188,7 @@ func (l *Leg) forget() {
 	if l.path.line != nil {
 		l.path.line.legs.Add(-1)
 	}
-	l.stream, l.wire, l.described = nil, nil, nil
+	l.wire, l.described = nil, nil
 	if l.in != nil {
 		l.in.offer = nil
 	}

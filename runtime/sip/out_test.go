@@ -324,6 +324,26 @@ func (p *phone) cancelled(inv, tag string) {
 	p.want("ACK ")
 }
 
+// Whoever has been told of an answer may use the stream, also when the other side
+// has hung up in the meantime and the leg is forgotten.
+func TestHangsUpAtOnce(t *testing.T) {
+	bubble(t, nil, func(b *bench) {
+		p := b.callee("192.0.2.7:5070")
+		l := b.dial(Destination{})
+		inv := p.want("INVITE ")
+		p.takes(inv, "b1")
+		p.says(inv, "BYE", "b1", 1, "", "")
+		p.want("SIP/2.0 200")
+		time.Sleep(time.Second)
+		if got := progress(l); got != "200" || l.Err() != ErrBye {
+			t.Fatalf("progress %s, end %v; want 200 and %v", got, l.Err(), ErrBye)
+		}
+		if b.Calls() != 0 || l.Stream() == nil {
+			t.Errorf("%d calls, stream %v; want none, and one that is closed", b.Calls(), l.Stream())
+		}
+	})
+}
+
 func TestForks(t *testing.T) {
 	bubble(t, nil, func(b *bench) {
 		p := b.callee("192.0.2.7:5070")
