@@ -360,3 +360,41 @@ func TestOwnAddress(t *testing.T) {
 		})
 	}
 }
+
+// A line that we dial begins at the address that we listen on, on a machine that
+// has others too: sound is awaited there and nowhere else.
+func TestOwnAddressOfDialledLine(t *testing.T) {
+	if l, err := net.Listen("tcp", "127.0.0.9:0"); err != nil {
+		t.Skip(err)
+	} else {
+		l.Close()
+	}
+	phone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer phone.Close()
+	s := listenTest(t, func(cfg *Config) { cfg.Listen = []string{"udp://127.0.0.9:0", "tcp://127.0.0.9:0"} })
+	if _, err := s.Dial(Destination{URI: "sip:bob@" + phone.Addr().String() + ";transport=tcp"}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := phone.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	buf := make([]byte, 4096)
+	c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	n, err := c.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv := string(buf[:n])
+	port := strconv.Itoa(int(addrPort(s.listeners[0].Addr()).Port()))
+	if got, want := headerOf(inv, "Contact"), "<sip:hookswitch@127.0.0.9:"+port+";transport=tcp>"; got != want {
+		t.Errorf("Contact %s, want %s", got, want)
+	}
+	if !strings.Contains(inv, "\r\nc=IN IP4 127.0.0.9\r\n") {
+		t.Errorf("the description does not name 127.0.0.9: %s", inv)
+	}
+}

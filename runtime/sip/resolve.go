@@ -87,7 +87,10 @@ func (s *Server) pathTo(ctx context.Context, to netip.AddrPort, tcp bool) (path,
 		// The other side calls back where we listen, not where the line begins.
 		p.local = addrPort(p.line.LocalAddr())
 		for _, l := range s.listeners {
-			p.local = netip.AddrPortFrom(p.local.Addr(), addrPort(l.Addr()).Port())
+			if at := addrPort(l.Addr()); reaches(at.Addr(), to.Addr()) {
+				p.local = netip.AddrPortFrom(p.local.Addr(), at.Port())
+				break
+			}
 		}
 		return p, nil
 	}

@@ -295,6 +295,9 @@ func (s *Server) dial(ctx context.Context, to netip.AddrPort) (*line, error) {
 		}
 		return nil
 	}}
+	if ip := s.bound(to.Addr()); ip.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0))
+	}
 	c, err := d.DialContext(ctx, "tcp", to.String())
 	if err != nil {
 		return nil, err
@@ -304,6 +307,25 @@ func (s *Server) dial(ctx context.Context, to netip.AddrPort) (*line, error) {
 		return nil, errors.New("too many lines")
 	}
 	return l, nil
+}
+
+// bound is the address that we listen on and can reach ip from; none when we
+// listen on all. A line must begin there: its address is the one that the other
+// side is told for calls and for sound.
+func (s *Server) bound(ip netip.Addr) netip.Addr {
+	var ours []net.Addr
+	for _, l := range s.listeners {
+		ours = append(ours, l.Addr())
+	}
+	for _, c := range s.sockets {
+		ours = append(ours, c.LocalAddr())
+	}
+	for _, a := range ours {
+		if own := addrPort(a).Addr(); !own.IsUnspecified() && reaches(own, ip) {
+			return own
+		}
+	}
+	return netip.Addr{}
 }
 
 // replyTo is where the answer to a UDP request with this top Via goes. With
