@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -32,7 +33,7 @@ func delivering(t *testing.T, owed []runtime.Callback, long time.Duration, answe
 		}
 	}
 	var mu sync.Mutex
-	s := runtime.New(runtime.Config{Store: st, Web: answering(func(ctx context.Context, r webhook.Request) error {
+	s := runtime.New(runtime.Config{Store: st, PublicURL: deliveringURL, URLKey: deliveringKey, Web: answering(func(ctx context.Context, r webhook.Request) error {
 		mu.Lock()
 		tries = append(tries, try{time.Since(began), r.URL, r.Header.Get("I-Twilio-Idempotency-Token")})
 		mu.Unlock()
@@ -50,6 +51,10 @@ func delivering(t *testing.T, owed []runtime.Callback, long time.Duration, answe
 	s.Close()
 	return tries
 }
+
+const deliveringURL = "https://voice.example.com"
+
+var deliveringKey = runtime.URLKey("0123456789abcdef0123456789abcdef")
 
 type try struct {
 	at         time.Duration
@@ -192,4 +197,48 @@ func TestACallbackWhoseAccountIsGoneIsDropped(t *testing.T) {
 		<-over
 		s.Close()
 	})
+}
+
+// TestARecordingIsToldWithAURLThatIsFresh: a callback that waits for hours tells
+// a URL that opens the recording when it comes at last.
+func TestARecordingIsToldWithAURLThatIsFresh(t *testing.T) {
+	plain := deliveringURL + "/2010-04-01/Accounts/AC1/Recordings/RE1"
+	for _, tt := range []struct {
+		name, form string
+		signed     bool
+	}{
+		{"telnyx", "CallSidLegacy=CA1&RecordingUrl=" + url.QueryEscape(plain), true},
+		{"telnyx, an action that was signed after its call", "CallSidLegacy=CA1&RecordingUrl=" + url.QueryEscape(plain+"?expires=1&signature=old"), true},
+		{"telnyx, no recording", "CallSidLegacy=CA1", false},
+		{"twilio", "RecordingUrl=" + url.QueryEscape(plain), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tries := 0
+				delivering(t, []runtime.Callback{{CallSID: "CA1", URL: "http://a/s", Form: tt.form}}, 6*time.Hour,
+					func(_ context.Context, r webhook.Request) error {
+						tries++
+						was, _ := url.ParseQuery(tt.form)
+						told := r.Form.Get("RecordingUrl")
+						base, query, _ := strings.Cut(told, "?")
+						q, err := url.ParseQuery(query)
+						if err != nil {
+							t.Errorf("%s: %v", told, err)
+						}
+						switch now := time.Now(); {
+						case !tt.signed && told != was.Get("RecordingUrl"):
+							t.Errorf("told as %q, want %q", told, was.Get("RecordingUrl"))
+						case tt.signed && (base != plain || !deliveringKey.Opens("AC1", "RE1", q, now.Add(10*time.Minute-time.Second))):
+							t.Errorf("try %d tells %s, which does not open it for ten minutes", tries, told)
+						case tt.signed && deliveringKey.Opens("AC1", "RE1", q, now.Add(10*time.Minute)):
+							t.Errorf("try %d tells %s, which opens it for longer than ten minutes", tries, told)
+						}
+						return errDown
+					})
+				if tries < 10 {
+					t.Errorf("tried %d times in six hours", tries)
+				}
+			})
+		})
+	}
 }
