@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"runtime/webhook":  {},
 	"runtime/sip":      {"media/..."},
 	"runtime/store":    {"runtime", "media/recording"},
+	"runtime/api":      {"runtime"},
 	"runtime/outbound": {},
 	"runtime/calltest": {"runtime", "runtime/store", "runtime/webhook", "texml", "media/...", "ai"},
 	"runtime":          {"verbs", "texml", "media/...", "ai", "runtime/webhook"},

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/hookswitch/hookswitch/runtime"
+)
+
+// extensions are those that a recording may be asked for with.
+var extensions = map[string]string{"": "", ".wav": "audio/wav", ".mp3": "audio/mpeg"}
+
+// recording answers with the sound of one recording. What has not the form of a
+// SID is looked up nowhere, and who asks for another account's gets the answer
+// of one that does not exist.
+func (s *Server) recording(c echo.Context) error {
+	account, sid := c.Param("account"), c.Param("recording")
+	extension := path.Ext(sid)
+	sid = strings.TrimSuffix(sid, extension)
+	wanted, known := extensions[extension]
+	if !known || !isSID(account, "AC") || !isSID(sid, "RE") {
+		return errNotFound
+	}
+	r := c.Request()
+	if user, token, given := r.BasicAuth(); given && s.accounts.has(user, token) {
+		if user != account {
+			return errNotFound
+		}
+	} else if !s.key.Opens(account, sid, r.URL.Query(), time.Now()) {
+		return errNoCredentials
+	}
+	if _, there := s.accounts[account]; !there {
+		return errNotFound // signed once, for an account that is gone
+	}
+	rec, err := s.store.Recording(r.Context(), account, sid)
+	if errors.Is(err, runtime.ErrNoRecording) {
+		return errNotFound
+	}
+	if err != nil {
+		return err
+	}
+	sound, kind, err := s.sounds.Open(sid)
+	if errors.Is(err, runtime.ErrNoRecording) {
+		return errNotFound // it is going on, or there was nothing to hear
+	}
+	if err != nil {
+		return err
+	}
+	defer sound.Close()
+	if wanted != "" && wanted != kind {
+		return newProblem(http.StatusNotFound, 20404,
+			"The recording is kept as "+kind+" only: ask for it without "+extension+"; recordings are MP3 when a document says so and lame or ffmpeg is installed")
+	}
+	h := c.Response().Header()
+	h.Set("Content-Type", kind)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "private, no-cache") // kept by the one who asked, who asks again each time
+	h.Set("ETag", `"`+sid+`"`)                  // a recording never changes
+	http.ServeContent(c.Response(), r, "", rec.Started.Add(rec.Duration), sound)
+	return nil
+}
+
+// isSID reports whether s is prefix and 32 hex digits.
+func isSID(s, prefix string) bool {
+	digits, ok := strings.CutPrefix(s, prefix)
+	return ok && len(digits) == 32 && strings.Trim(digits, "0123456789abcdef") == ""
+}
