@@ -65,6 +65,7 @@ func (c *call) place(ctx context.Context, to Destination, told func(status int) 
 		select {
 		case status, ok := <-progress:
 			if !ok {
+				<-leg.Done() // the news is out a moment before the end that explains it
 				return c.unreached(last)
 			}
 			if status >= 300 {
