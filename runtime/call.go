@@ -26,10 +26,11 @@ type call struct {
 	jar      http.CookieJar
 	rec      CallRecord
 
-	sequence  int            // of the next status callback
-	takes     []*take        // recordings beside the verbs
-	finishing sync.WaitGroup // recordings whose files are being finished, dialled calls that are being ended
-	sipStatus int            // of the final answer to a placed call, 0 while there is none
+	sequence  int             // of the next status callback
+	takes     []*take         // recordings beside the verbs
+	finishing sync.WaitGroup  // recordings whose files are being finished, dialled calls that are being ended
+	recorded  *verbs.Recorded // of a dialled call, while it was joined with its parent; nil is none
+	sipStatus int             // of the final answer to a placed call, 0 while there is none
 	reject    *rejection
 
 	mu     sync.Mutex // guards events: prompts note theirs from their own goroutine

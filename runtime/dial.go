@@ -55,7 +55,9 @@ func (c *script) Dial(ctx context.Context, d *texml.Dial) (verbs.Dialed, error) 
 	} else {
 		dl.callAny(ctx, targets)
 	}
-	dl.done.Recording = dl.took.stop(ctx)
+	if dl.took != nil {
+		dl.done.Recording = dl.took.stop(ctx)
+	}
 	if c.leg.Err() != nil { // the caller is gone, and the news of it is on its way
 		<-ctx.Done()
 	}
@@ -171,6 +173,10 @@ func (dl *dialing) connect(ctx context.Context, a *attempt) *attempt {
 		}
 		apart := a
 		apart.settle(err)
+		if next == nil && dl.took != nil { // what is told of the leg tells of its recording
+			apart.recorded = dl.took.stop(ctx)
+			dl.done.Recording, dl.took = apart.recorded, nil
+		}
 		dl.call.beside(func() { apart.end(ctx) })
 		if next == nil {
 			return apart
@@ -183,7 +189,7 @@ func (dl *dialing) connect(ctx context.Context, a *attempt) *attempt {
 // them. It returns who is next when the called side has moved the call, and why
 // the two are no longer together, nil when that was wanted here.
 func (dl *dialing) speak(ctx context.Context, a *attempt) (next *attempt, err error) {
-	live, stop := alive(ctx, a.leg, dl.s.MaxCall)
+	live, stop := whileThere(ctx, a.leg.Done())
 	defer stop()
 	if a.target.digits != "" || a.target.whisper.URL != "" {
 		dl.ringAgain(ctx) // that is not for the caller

@@ -136,6 +136,13 @@ func (c *call) completedParams(f url.Values) {
 		seconds = int(c.rec.Ended.Sub(c.rec.Answered).Round(time.Second).Seconds())
 	}
 	f.Set("CallDuration", strconv.Itoa(seconds))
+	if r := c.recorded; r != nil && r.Status == "completed" {
+		f.Set("RecordingSid", r.SID)
+		f.Set("RecordingDuration", wholeSeconds(r.Duration))
+		if r.URL != "" {
+			f.Set("RecordingUrl", r.URL)
+		}
+	}
 	if c.set.Dialect == texml.Twilio {
 		f.Set("Duration", strconv.Itoa((seconds+59)/60)) // begun minutes
 		if c.sipStatus != 0 {
