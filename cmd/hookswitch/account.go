@@ -10,6 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/hookswitch/hookswitch/runtime"
 )
 
 // savedAccount is account.json in the data folder.
@@ -55,8 +58,31 @@ func readAccount(path string) (Account, error) {
 	}, nil
 }
 
-// makeAccount writes a new account at path, whole or not at all. One that is
-// already there stays.
+// urlKey is what signs the URLs of recordings. It lies beside the account, in
+// url.key: the first start makes it. Whoever deletes it gets a new one at the
+// next start, and ends all URLs that were told.
+func urlKey(dataDir string) (runtime.URLKey, error) {
+	path := filepath.Join(dataDir, "url.key")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		var random [32]byte
+		rand.Read(random[:]) // never fails (crypto/rand)
+		if err := writeOnce(path, []byte(hex.EncodeToString(random[:])+"\n")); err != nil {
+			return nil, fmt.Errorf("make a key for URLs: %w", err)
+		}
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("%s is damaged: restore it, or delete it to get a new one", path)
+	}
+	return key, nil
+}
+
+// makeAccount writes a new account at path. One that is already there stays.
 func makeAccount(path string) error {
 	var random [64]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
@@ -68,12 +94,18 @@ func makeAccount(path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".account-*") // mode 0600
+	return writeOnce(path, append(b, '\n'))
+}
+
+// writeOnce writes a file that only its owner can read, whole or not at all.
+// One that is already there stays.
+func writeOnce(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.Write(append(b, '\n'))
+	_, err = f.Write(b)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}

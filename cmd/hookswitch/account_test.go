@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"os"
 	"path/filepath"
@@ -37,6 +38,37 @@ func TestTheDefaultAccountStays(t *testing.T) {
 	files, err := os.ReadDir(dir)
 	if err != nil || len(files) != 1 {
 		t.Errorf("got %v, %v; want account.json only", files, err)
+	}
+}
+
+func TestTheKeyOfURLsStays(t *testing.T) {
+	dir := t.TempDir()
+	first, err := urlKey(dir)
+	if err != nil || len(first) != 32 {
+		t.Fatalf("got a key of %d bytes, %v", len(first), err)
+	}
+	again, err := urlKey(dir)
+	if err != nil || !bytes.Equal(again, first) {
+		t.Errorf("the second start: got another key, %v", err)
+	}
+	other, err := urlKey(t.TempDir())
+	if err != nil || bytes.Equal(other, first) {
+		t.Errorf("another data folder: got the same key, %v", err)
+	}
+	path := filepath.Join(dir, "url.key")
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("got mode %v, %v; want 600", info.Mode(), err)
+	}
+	for _, damaged := range []string{"", "secret", strings.Repeat("0", 62)} {
+		if err := os.WriteFile(path, []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if key, err := urlKey(dir); err == nil || !strings.Contains(err.Error(), "is damaged: restore it, or delete it") {
+			t.Errorf("%q: got a key of %d bytes, %v", damaged, len(key), err)
+		} else if damaged != "" && strings.Contains(err.Error(), damaged) {
+			t.Errorf("the key is in the error: %v", err)
+		}
 	}
 }
 

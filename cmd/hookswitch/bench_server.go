@@ -42,8 +42,8 @@ type benchServer struct {
 }
 
 // startServer starts program as a server whose calls run the document at
-// flow, and returns when it answers.
-func startServer(ctx context.Context, program, flow, data string) (*benchServer, error) {
+// flow, with further flags, and returns when it answers.
+func startServer(ctx context.Context, program, flow, data string, flags ...string) (*benchServer, error) {
 	addr, err := privateAddress()
 	if err != nil {
 		return nil, err
@@ -55,7 +55,8 @@ func startServer(ctx context.Context, program, flow, data string) (*benchServer,
 	}
 	running, stop := context.WithCancel(ctx)
 	said := new(lastWords)
-	child := exec.CommandContext(running, program, "serve", "--config", config, "--sip", addr.String(), "--http", "off", "--rtp", "10000-40000", "--data", data, flow)
+	flags = append([]string{"serve", flow, "--config", config, "--sip", addr.String(), "--http", "off", "--rtp", "10000-40000", "--data", data}, flags...)
+	child := exec.CommandContext(running, program, flags...)
 	child.Stdout, child.Stderr = said, said
 	child.Cancel = func() error { return child.Process.Signal(os.Interrupt) } // SIGTERM would let calls finish
 	child.WaitDelay = 10 * time.Second                                        // calls whose other side is gone take it five

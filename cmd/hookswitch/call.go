@@ -93,7 +93,7 @@ func call(args []string, out, errOut io.Writer) int {
 	if cfg == nil {
 		return 1
 	}
-	if err := override(cfg, *local, "", "", *data, *dialect); err != nil {
+	if err := override(cfg, *local, "", "", "", *data, *dialect); err != nil {
 		fmt.Fprintln(errOut, "hookswitch call:", err)
 		return 2
 	}

@@ -23,7 +23,7 @@ type Config struct {
 	SIP        SIPConfig        `yaml:"sip"`
 	Media      MediaConfig      `yaml:"media"`
 	Dial       DialConfig       `yaml:"dial"`
-	HTTP       HTTPConfig       `yaml:"http" later:"yes"`
+	HTTP       HTTPConfig       `yaml:"http"`
 	Webhooks   WebhookConfig    `yaml:"webhooks"`
 	Accounts   []Account        `yaml:"accounts"`
 	Routes     []RouteConfig    `yaml:"routes"`
@@ -90,9 +90,9 @@ type DialConfig struct {
 }
 
 type HTTPConfig struct {
-	Listen    string    `yaml:"listen" is:"hostport" default:"127.0.0.1:8080"`
-	PublicURL string    `yaml:"public_url" is:"url"`
-	TLS       TLSConfig `yaml:"tls"`
+	Listen    string    `yaml:"listen" is:"http_listen" default:"127.0.0.1:8080"` // "off": nowhere
+	PublicURL string    `yaml:"public_url" is:"public_url"`                       // "": that of the listener
+	TLS       TLSConfig `yaml:"tls" later:"yes"`
 }
 
 type TLSConfig struct {

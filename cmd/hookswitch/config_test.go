@@ -266,6 +266,8 @@ func TestConfigSlips(t *testing.T) {
 		{"a tab", "sip:\n\tlisten: []", `2:1: this is not YAML: found character that cannot start any token; indent with blanks`},
 		{"a second document", "data: a\n---\ndata: b", `a second document begins here`},
 		{"a provider that is not there", "ai: {defaults: {llm: [gpt]}}", `1:23: ai.defaults.llm[0]: there is no ai.llm.gpt; add it`},
+		{"nowhere to answer at", "http: {listen: \"8080\"}", `1:16: http.listen: "8080" is no address; write host:port, as in 127.0.0.1:8080, or off`},
+		{"a public URL with a query", "http: {public_url: \"https://h/?a=b\"}", `1:20: http.public_url: "https://h/?a=b" has more than host and path; write`},
 		{"half of TLS", "http:\n  tls: {cert: a.pem}", `2:8: http.tls needs both cert and key`},
 		{"no token to sign with", "accounts: [{sid: AC0123456789abcdef0123456789abcdef, dialect: twilio}]", `1:12: accounts[0] has no auth_tokens`},
 		{"a route in a dialect that its account cannot sign", "accounts: [{sid: AC0123456789abcdef0123456789abcdef, dialect: twilio, auth_tokens: [a]}]\nroutes: [{to: a, flow: \"embed:hello.xml\", dialect: telnyx}]",

@@ -31,8 +31,10 @@ func ruleOf(name string) rule {
 		return listenRule
 	case "url":
 		return urlRule
-	case "hostport":
-		return hostPortRule
+	case "http_listen":
+		return httpListenRule
+	case "public_url":
+		return publicURLRule
 	case "host":
 		return hostRule
 	case "allow_host":
@@ -87,6 +89,20 @@ func hostPortRule(v string) error {
 		return errors.New("has no port from 0 to 65535" + remedy)
 	}
 	return nil
+}
+
+func httpListenRule(v string) error {
+	if v == "off" || hostPortRule(v) == nil {
+		return nil
+	}
+	return fmt.Errorf("%w, or off", hostPortRule(v))
+}
+
+func publicURLRule(v string) error {
+	if strings.ContainsAny(v, "?#@") {
+		return errors.New("has more than host and path; write https://voice.example.com")
+	}
+	return urlRule(v)
 }
 
 func urlRule(v string) error {

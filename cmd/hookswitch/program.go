@@ -20,6 +20,7 @@ import (
 	"github.com/hookswitch/hookswitch/flows"
 	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/runtime"
+	"github.com/hookswitch/hookswitch/runtime/api"
 	"github.com/hookswitch/hookswitch/runtime/outbound"
 	"github.com/hookswitch/hookswitch/runtime/sip"
 	"github.com/hookswitch/hookswitch/runtime/store"
@@ -47,6 +48,9 @@ type program struct {
 	policy     *outbound.Policy
 	web        *webhook.Client
 	calls      *runtime.Server
+	http       *api.Server // nil: there is none
+	httpURL    string      // where it is reached from this machine
+	serving    sync.WaitGroup
 	pacer      *media.Pacer
 	sip        *sip.Server
 	placed     sync.WaitGroup  // calls, until they are over
@@ -97,7 +101,16 @@ func start(ctx context.Context, cfg *Config, set setting, log *slog.Logger) (p *
 	if p.policy, err = outbound.New(cfg.Outbound()); err != nil {
 		return p, err
 	}
-	conf := runtime.Config{Store: p.store, Recordings: p.recordings, PublicURL: cfg.HTTP.PublicURL, Log: log,
+	var key runtime.URLKey
+	if !set.once {
+		if key, err = urlKey(cfg.Data); err != nil {
+			return p, err
+		}
+		if err := p.listenHTTP(key); err != nil {
+			return p, err
+		}
+	}
+	conf := runtime.Config{Store: p.store, Recordings: p.recordings, PublicURL: p.publicURL(), URLKey: key, Log: log,
 		MaxCall: cfg.Limits.CallDuration, Observe: p.observe, Dial: p.dial}
 	if p.voice, p.noVoice = local.Find(); p.noVoice == nil {
 		conf.Voice = p.voice
@@ -392,6 +405,10 @@ func (p *program) close() error {
 		<-p.delivered
 	}
 	p.following.Wait()
+	if p.http != nil { // it was there as long as callbacks told of recordings
+		errs = append(errs, p.http.Close())
+	}
+	p.serving.Wait()
 	if p.pacer != nil {
 		p.pacer.Close()
 	}

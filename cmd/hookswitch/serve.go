@@ -53,6 +53,7 @@ func serve(args []string, out, errOut io.Writer) int {
 	configPath := fs.String("config", "", "configuration `file` (default hookswitch.yaml, if there is one)")
 	sipAddr := fs.String("sip", "", "`host:port` to listen on, UDP and TCP (sip.listen; default 127.0.0.1:5060)")
 	allow := fs.String("allow", "", "who may call beside this machine: `addresses` or networks with commas between them (sip.acl)")
+	httpAddr := fs.String("http", "", "`host:port` of the recordings' web server, or off (http.listen; default 127.0.0.1:8080)")
 	rtpPorts := fs.String("rtp", "", "`first-last` UDP port of the sound (media.rtp_ports; default 10000-20000)")
 	data := fs.String("data", "", "`folder` for records, account and cache (data; default hookswitch-data)")
 	dialect := fs.String("dialect", "", "telnyx or twilio: defaults, parameters and signature (default: the account's, telnyx)")
@@ -75,7 +76,7 @@ func serve(args []string, out, errOut io.Writer) int {
 	if cfg == nil {
 		return 1
 	}
-	if err := override(cfg, *sipAddr, *allow, *rtpPorts, *data, *dialect); err != nil {
+	if err := override(cfg, *sipAddr, *allow, *httpAddr, *rtpPorts, *data, *dialect); err != nil {
 		fmt.Fprintln(errOut, "hookswitch serve:", err)
 		return 2
 	}
@@ -143,7 +144,7 @@ func serveConfig(path string) (*Config, texml.Errors) {
 }
 
 // override puts the values of flags in the place of those of the file.
-func override(cfg *Config, sipAddr, allow, rtpPorts, data, dialect string) error {
+func override(cfg *Config, sipAddr, allow, httpAddr, rtpPorts, data, dialect string) error {
 	if sipAddr != "" {
 		if _, _, err := net.SplitHostPort(sipAddr); err != nil {
 			return fmt.Errorf("--sip %s is not host:port", sipAddr)
@@ -159,6 +160,12 @@ func override(cfg *Config, sipAddr, allow, rtpPorts, data, dialect string) error
 			}
 			cfg.SIP.ACL = append(cfg.SIP.ACL, network)
 		}
+	}
+	if httpAddr != "" {
+		if err := httpListenRule(httpAddr); err != nil {
+			return fmt.Errorf("--http %s %w", httpAddr, err)
+		}
+		cfg.HTTP.Listen = httpAddr
 	}
 	if rtpPorts != "" {
 		if err := cfg.Media.RTPPorts.UnmarshalText([]byte(rtpPorts)); err != nil {
@@ -232,8 +239,9 @@ func (p *program) greet(out io.Writer) {
   hear      %s
   flow      %s
   voice     %s
+  http      %s
   account   %s
-`, number, where, strings.Join(ways, ", "), who, from, number, where, hear, p.shown, voice, p.first.SID)
+`, number, where, strings.Join(ways, ", "), who, from, number, where, hear, p.shown, voice, p.shownHTTP(), p.first.SID)
 	if len(p.cfg.Accounts) == 0 {
 		pub := ed25519.PrivateKey(p.first.SigningKey).Public().(ed25519.PublicKey)
 		fmt.Fprintf(out, "  token     %s  (signs webhooks in the twilio dialect; kept in %s)\n  key       %s  (public; checks webhooks in the telnyx dialect)\n",
