@@ -302,14 +302,14 @@ func (p *Policy) address(u uri) (Route, error) {
 			return p.atTrunk(u, t)
 		}
 	}
+	if slices.ContainsFunc(p.deny, func(d pattern) bool { return d.matches(u) }) {
+		return Route{}, &Denied{codeBlocked, "a pattern of dial.deny matches this address", "remove the pattern if it should be called"}
+	}
 	if isLoopback(u.host) {
 		if u.host == "localhost" {
 			u.host = "127.0.0.1" // no resolver is asked what it takes for this machine
 		}
 		return Route{URI: u.String(), loopback: true}, nil
-	}
-	if slices.ContainsFunc(p.deny, func(d pattern) bool { return d.matches(u) }) {
-		return Route{}, &Denied{codeBlocked, "a pattern of dial.deny matches this address", "remove the pattern if it should be called"}
 	}
 	named, match := 0, false
 	exact := false

@@ -66,6 +66,7 @@ func TestRoute(t *testing.T) {
 		{"this machine by name", "sip:a@LocalHost", 0, "sip:a@127.0.0.1", ""},
 		{"nobody in particular on this machine", "sip:127.0.0.1", 0, "sip:127.0.0.1", ""},
 		{"an emergency number on this machine", "sip:112@127.0.0.1", 0, "sip:112@127.0.0.1", ""},
+		{"a number on this machine that is denied", "sip:+4930123@127.0.0.1", codeBlocked, "", ""},
 		{"not quite this machine", "sip:a@127.0.0.1.example.com", codeBlocked, "", ""},
 		{"the unspecified address", "sip:a@0.0.0.0", codeBlocked, "", ""},
 		{"an address as one number", "sip:a@2130706433", codeURI, "", ""},
