@@ -28,6 +28,7 @@ type Config struct {
 type Server struct {
 	http     http.Server
 	accounts accounts
+	guesses  guesses
 	store    runtime.Store
 	sounds   runtime.Recordings
 	key      runtime.URLKey
@@ -51,7 +52,8 @@ const (
 // also with the extension .wav or .mp3 of what the recording is: its sound,
 // whole or in ranges (RFC 9110 section 14). It is there for those who send an
 // account's SID and token (Basic, RFC 7617), or the query of [runtime.URLKey].
-// Errors are JSON as Twilio has it.
+// Who sends wrong tokens is refused for the rest of the minute. Errors are JSON
+// as Twilio has it.
 func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

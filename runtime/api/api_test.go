@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hookswitch/hookswitch/runtime"
@@ -40,7 +41,7 @@ const (
 var started = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // newServer answers for four accounts of which three have a recording.
-func newServer(t *testing.T) *Server {
+func newServer(t testing.TB) *Server {
 	t.Helper()
 	records, sounds := store.Memory(), store.MemoryRecordings()
 	for sid, account := range map[string]string{kept: mine, foreign: theirs, growing: mine, ofGone: gone} {
@@ -58,11 +59,11 @@ func newServer(t *testing.T) *Server {
 			if err := f.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := sounds.Commit(t.Context(), sid, "wav"); err != nil {
+			if _, err := sounds.Commit(context.Background(), sid, "wav"); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := records.SaveRecording(t.Context(), rec, nil); err != nil {
+		if err := records.SaveRecording(context.Background(), rec, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -168,7 +169,7 @@ func wantProblem(t *testing.T, r *http.Response, body string, status int) {
 	if err := json.Unmarshal([]byte(body), &p); err != nil {
 		t.Fatalf("%v in %q", err, body)
 	}
-	code := map[int]int{401: 20003, 404: 20404, 405: 20004, 500: 20500}[status]
+	code := map[int]int{401: 20003, 404: 20404, 405: 20004, 429: 20429, 500: 20500}[status]
 	if p.Status != status || p.Code != code || p.Message == "" || !strings.HasSuffix(p.MoreInfo, "/errors/"+strconv.Itoa(code)) {
 		t.Errorf("got %+v, want status %d with code %d", p, status, code)
 	}
@@ -316,6 +317,67 @@ func (failing) Recording(context.Context, string, string) (runtime.RecordingReco
 	return runtime.RecordingRecord{}, errors.New("disk on fire")
 }
 
+func TestGuessingIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		status := func(want int, what, target, user, password string) *http.Response {
+			t.Helper()
+			r := ask(s, "GET", target, user, password)
+			if r.StatusCode != want {
+				t.Errorf("%s: status %d, want %d", what, r.StatusCode, want)
+			}
+			return r
+		}
+		status(401, "a first wrong token", at(mine, kept), mine, "wrong")
+		time.Sleep(20 * time.Second)
+		for range 9 {
+			status(401, "a wrong token", at(mine, kept), mine, "wrong")
+		}
+		refused := status(429, "an eleventh token", at(mine, kept), mine, token)
+		if after := refused.Header.Get("Retry-After"); after != "40" {
+			t.Errorf("Retry-After %q, want 40", after)
+		}
+		wantProblem(t, refused, bodyOf(t, refused), 429)
+		status(200, "a signed URL meanwhile", at(mine, kept)+"?"+key.Sign(mine, kept, time.Now().Add(time.Minute)), "", "")
+		status(200, "another account meanwhile", at(theirs, foreign), theirs, "their token")
+		status(401, "no credentials meanwhile", at(mine, kept), "", "")
+
+		r := httptest.NewRequest("GET", at(mine, kept), nil)
+		r.SetBasicAuth(mine, token)
+		r.Header.Set("X-Forwarded-For", "198.51.100.7")
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); w.Code != 429 {
+			t.Errorf("whoever writes another address in a header: status %d, want 429", w.Code)
+		}
+		r.RemoteAddr = "198.51.100.7:1234"
+		w = httptest.NewRecorder()
+		if s.ServeHTTP(w, r); w.Code != 200 {
+			t.Errorf("the account from elsewhere: status %d, want 200", w.Code)
+		}
+		time.Sleep(40 * time.Second)
+		status(200, "the token in the next minute", at(mine, kept), mine, token)
+	})
+}
+
+// TestGuessersAreBounded: many of them take little memory, and get no further
+// than one.
+func TestGuessersAreBounded(t *testing.T) {
+	var g guesses
+	now := started
+	for i := range 3 * mostGuessers {
+		g.add(guesser{strconv.Itoa(i), mine}, now)
+	}
+	if len(g.wrong) > mostGuessers+1 {
+		t.Errorf("%d are kept, want at most %d", len(g.wrong), mostGuessers+1)
+	}
+	if g.wait(guesser{"a further one", mine}, now) == 0 {
+		t.Error("one of those that are counted together may go on")
+	}
+	if wait := g.wait(guesser{"0", mine}, now); wait != 0 {
+		t.Errorf("one of the first, who guessed once, waits %v", wait)
+	}
+}
+
 func TestServeAndClose(t *testing.T) {
 	s := newServer(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -341,4 +403,38 @@ func TestServeAndClose(t *testing.T) {
 	if s.http.ReadHeaderTimeout != 5*time.Second || s.http.MaxHeaderBytes == 0 || s.http.IdleTimeout == 0 {
 		t.Errorf("a client may take its time: %v, %d bytes, %v", s.http.ReadHeaderTimeout, s.http.MaxHeaderBytes, s.http.IdleTimeout)
 	}
+}
+
+// FuzzRecording: without credentials nobody gets the sound, and with those of an
+// account nothing but its own.
+func FuzzRecording(f *testing.F) {
+	f.Add(at(mine, kept), "")
+	f.Add(at(theirs, foreign)+".wav", "expires=1&signature=x")
+	f.Add(at(mine, "..%2f"+kept), "expires=99999999999&signature=")
+	f.Add("//2010-04-01/Accounts/"+mine+"/Recordings/"+kept+"/", "a;b&%zz")
+	f.Add("/2010-04-01/Accounts/"+mine+"/Recordings/"+kept+"%00", "signature=\x00&expires=-1")
+	s := newServer(f)
+	f.Fuzz(func(t *testing.T, path, query string) {
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			u = &url.URL{Path: path}
+		}
+		u.RawQuery = query
+		for _, user := range []string{"", mine} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.URL = u
+			if user != "" {
+				r.SetBasicAuth(user, token)
+			}
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			own := user == mine && strings.TrimSuffix(u.Path, ".wav") == at(mine, kept)
+			if got := strings.Contains(w.Body.String(), sound); got && !own {
+				t.Errorf("%q with %q and user %q gets a recording", path, query, user)
+			}
+			if w.Code >= 500 {
+				t.Errorf("%q with %q: status %d", path, query, w.Code)
+			}
+		}
+	})
 }

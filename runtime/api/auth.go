@@ -3,7 +3,42 @@ package api
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"math"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
 )
+
+// admit tells who may have the recording: whoever has its signed URL, and its
+// account.
+func (s *Server) admit(c echo.Context, account, sid string) error {
+	r, now := c.Request(), time.Now()
+	if s.key.Opens(account, sid, r.URL.Query(), now) {
+		return nil
+	}
+	user, token, given := r.BasicAuth()
+	if !given {
+		return errNoCredentials
+	}
+	if !isSID(user, "AC") {
+		user = "" // counted together: it is as long as anybody likes
+	}
+	who := guesser{c.RealIP(), user}
+	if wait := s.guesses.wait(who, now); wait > 0 {
+		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		return errTooMany
+	}
+	if !s.accounts.has(user, token) {
+		s.guesses.add(who, now)
+		return errNoCredentials
+	}
+	if user != account {
+		return errNotFound
+	}
+	return nil
+}
 
 // accounts are the hashes of each account's tokens, by its SID: equally long,
 // so that comparing them takes equally long, too.
@@ -35,4 +70,45 @@ func (a accounts) has(sid, token string) bool {
 		found |= subtle.ConstantTimeCompare(t[:], sum[:])
 	}
 	return found == 1
+}
+
+// A guesser may be wrong ten times in a minute about an account.
+const (
+	guessesAMinute = 10
+	mostGuessers   = 10_000 // what is more is counted together
+)
+
+type guesser struct{ ip, account string }
+
+// guesses counts wrong tokens, each minute anew.
+type guesses struct {
+	mu    sync.Mutex
+	began time.Time // this minute
+	wrong map[guesser]int
+}
+
+// wait is how long the guesser has to wait before the next try; 0 is not at all.
+func (g *guesses) wait(who guesser, now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n, counted := g.wrong[who]
+	if !counted && len(g.wrong) >= mostGuessers {
+		n = g.wrong[guesser{}]
+	}
+	if left := g.began.Add(time.Minute).Sub(now); n >= guessesAMinute && left > 0 {
+		return left
+	}
+	return 0
+}
+
+func (g *guesses) add(who guesser, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.wrong == nil || now.Sub(g.began) >= time.Minute {
+		g.began, g.wrong = now, make(map[guesser]int)
+	}
+	if _, counted := g.wrong[who]; !counted && len(g.wrong) >= mostGuessers {
+		who = guesser{}
+	}
+	g.wrong[who]++
 }

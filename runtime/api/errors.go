@@ -27,6 +27,7 @@ var (
 		"Authenticate: send the account's SID and auth token (Basic), or the URL as it was told, before it expires")
 	errNotFound = newProblem(http.StatusNotFound, 20404, "The requested resource was not found")
 	errMethod   = newProblem(http.StatusMethodNotAllowed, 20004, "Method not allowed: use GET or HEAD")
+	errTooMany  = newProblem(http.StatusTooManyRequests, 20429, "Too many wrong tokens: wait as long as Retry-After says")
 	errInternal = newProblem(http.StatusInternalServerError, 20500, "Internal server error")
 )
 

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -26,17 +25,13 @@ func (s *Server) recording(c echo.Context) error {
 	if !known || !isSID(account, "AC") || !isSID(sid, "RE") {
 		return errNotFound
 	}
-	r := c.Request()
-	if user, token, given := r.BasicAuth(); given && s.accounts.has(user, token) {
-		if user != account {
-			return errNotFound
-		}
-	} else if !s.key.Opens(account, sid, r.URL.Query(), time.Now()) {
-		return errNoCredentials
+	if err := s.admit(c, account, sid); err != nil {
+		return err
 	}
 	if _, there := s.accounts[account]; !there {
 		return errNotFound // signed once, for an account that is gone
 	}
+	r := c.Request()
 	rec, err := s.store.Recording(r.Context(), account, sid)
 	if errors.Is(err, runtime.ErrNoRecording) {
 		return errNotFound
