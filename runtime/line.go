@@ -33,9 +33,9 @@ type Queues interface {
 	// then has that one.
 	Quit(w *Waiting) bool
 
-	// Take gives the first of a line, whom it waits for until ctx is done. Of
-	// several who wait so the first gets the next caller. It fails with ErrNoQueue
-	// when nobody has ever been in a line of that name.
+	// Take gives the first of a line, whom it waits for until ctx is done; from
+	// then on it gives nobody away. Of several who wait so the first gets the next
+	// caller. It fails with ErrNoQueue when there is none, by name or SID.
 	Take(ctx context.Context, of QueueName, by *Taking) (*Waiting, error)
 
 	// Place is where w stands.
@@ -187,11 +187,14 @@ func (q *queues) Quit(w *Waiting) bool {
 }
 
 func (q *queues) Take(ctx context.Context, of QueueName, by *Taking) (*Waiting, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	q.mu.Lock()
-	l := q.lines[of]
-	if l == nil {
+	l, err := q.find(of.Account, of.Name)
+	if err != nil {
 		q.mu.Unlock()
-		return nil, ErrNoQueue
+		return nil, err
 	}
 	t := &taker{by, make(chan *Waiting, 1)}
 	l.takers = append(l.takers, t)

@@ -32,20 +32,18 @@ func (c *script) Enqueue(ctx context.Context, e *texml.Enqueue) (verbs.Queued, e
 	err := c.s.queues.Enter(c.queueName(e.Queue), w, e.MaxQueueSize)
 	sid := c.queueSID(w, e.Queue)
 	if err != nil {
-		c.Warn(e, by(c.set.Dialect, 90036, 14207), "the queue "+e.Queue+" is full with "+strconv.Itoa(c.s.queues.Place(w).Max)+" callers")
+		c.Warn(e, by(c.set.Dialect, 90036, 14207), "the queue "+e.Queue+" is full: it takes no more than "+strconv.Itoa(c.s.queues.Place(w).Max))
 		return verbs.Queued{Result: "queue-full", SID: sid}, context.Cause(ctx)
 	}
 	c.note("enqueue", e.Queue, "", 0)
 	for {
 		done, again := c.waitIn(ctx, e, w)
 		if again {
+			c.note("enqueue", e.Queue, "", 0)
 			c.s.queues.Return(w)
 			continue
 		}
 		done.SID = sid
-		if done.Waited == 0 {
-			done.Waited = time.Since(w.entered)
-		}
 		return done, context.Cause(ctx)
 	}
 }
@@ -102,6 +100,9 @@ func (c *script) waitIn(ctx context.Context, e *texml.Enqueue, w *Waiting) (done
 			done = verbs.Queued{}
 		}
 	}
+	done.Waited = time.Since(w.entered)
+	leave()
+	hearing.Wait()
 	if t == nil {
 		if late {
 			c.Warn(e, 15002, "the longest wait in the queue is over")
@@ -109,9 +110,6 @@ func (c *script) waitIn(ctx context.Context, e *texml.Enqueue, w *Waiting) (done
 		c.note("leave queue", done.Result, "", 0)
 		return done, false
 	}
-	done.Waited = time.Since(w.entered)
-	leave()
-	hearing.Wait()
 	switch {
 	case t.move.URL != "":
 		if done.Result == "" {
@@ -129,6 +127,7 @@ func (c *script) waitIn(ctx context.Context, e *texml.Enqueue, w *Waiting) (done
 
 // joinTaker is the part of the one who waited in being joined with t.
 func (c *script) joinTaker(ctx context.Context, e *texml.Enqueue, t *Taking, w *Waiting, done verbs.Queued) (verbs.Queued, bool) {
+	c.note("dequeued", t.CallSID, "", 0)
 	whispering, stop := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
 	defer watch.Wait()
@@ -263,6 +262,10 @@ type dequeuing struct {
 func (c *script) Dequeue(ctx context.Context, d *texml.Dial, q *texml.Queue) (verbs.Dialed, error) {
 	c.lively.Store(true)
 	c.note("dequeue", q.Queue, "", 0)
+	if _, err := c.s.queues.Members(c.rec.AccountSID, q.Queue); err != nil {
+		c.Warn(q, 14210, "there is no queue "+q.Queue)
+		return verbs.Dialed{Status: "failed", Queue: &verbs.Dequeued{Result: "error"}}, context.Cause(ctx)
+	}
 	dq := &dequeuing{script: c, d: d, ringer: c.ring(ctx, d)}
 	defer dq.ringer.stop()
 	if strings.HasPrefix(d.Record, "record-from-ringing") {
@@ -289,11 +292,8 @@ func (dq *dequeuing) run(ctx context.Context, q *texml.Queue) verbs.Dialed {
 		t := &Taking{CallSID: dq.rec.SID, Whisper: whisper, Ready: make(chan bool, 1), Over: make(chan struct{})}
 		w, err := dq.s.queues.Take(patience, dq.queueName(q.Queue), t)
 		switch {
-		case errors.Is(err, ErrNoQueue):
-			dq.Warn(q, 14210, "there is no queue "+q.Queue)
-			return verbs.Dialed{Status: "failed", Queue: &verbs.Dequeued{Result: "error"}}
 		case err != nil && ctx.Err() != nil:
-			return verbs.Dialed{Status: "canceled", Queue: &verbs.Dequeued{Result: "error"}}
+			return verbs.Dialed{Status: "canceled", Queue: &verbs.Dequeued{Result: "hangup"}}
 		case err != nil:
 			return verbs.Dialed{Status: "no-answer", Queue: &verbs.Dequeued{Result: "queue-empty"}}
 		}
@@ -312,7 +312,7 @@ func (dq *dequeuing) join(ctx context.Context, w *Waiting, t *Taking, done *verb
 	defer stop()
 	select {
 	case ok := <-t.Ready:
-		if !ok {
+		if !ok || live.Err() != nil {
 			return false
 		}
 	case <-live.Done():

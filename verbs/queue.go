@@ -8,7 +8,7 @@ import (
 
 // Dequeued is a caller that was taken from a queue by <Dial>.
 type Dequeued struct {
-	Result   string // bridged, queue-empty or error
+	Result   string // bridged, queue-empty, hangup or error
 	SID      string // of the queue, "" when there is none of that name
 	CallSID  string // of the caller
 	Waited   time.Duration
