@@ -16,8 +16,14 @@ func (c *script) Refer(ctx context.Context, r *texml.Refer) (verbs.Referred, err
 	status, told, err := c.leg.Refer(ctx, r.URI, nil)
 	done := verbs.Referred{Status: "failed", SIPStatus: status}
 	if err != nil {
+		select {
+		case <-c.leg.Done(): // which is why, and the end of ctx too
+			<-ctx.Done()
+		default:
+		}
 		if ctx.Err() != nil {
 			done.Status = "canceled"
+			c.note("referred", done.Status, "", 0)
 			return done, context.Cause(ctx)
 		}
 		c.Warn(r, 0, "<Refer>: "+err.Error())
