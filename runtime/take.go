@@ -22,9 +22,9 @@ const encodeAtOnce = time.Minute
 // take is a recording under way: what it records, and its record.
 type take struct {
 	call  *call
-	label string     // the name that <Stop> knows it by
-	send  bool       // the URL is told
-	mp3   texml.Node // asks for an MP3 by name; nil is none
+	label string // the name that <Stop> knows it by
+	send  bool   // the URL is told
+	mp3   string // place in the document that asks for an MP3 by name; "" is none
 	sound *recording.Recording
 	taps  []func() // take the inputs away
 
@@ -60,7 +60,7 @@ func (c *script) record(n texml.Node, o takeOptions, own tap, rate int) *take {
 		t.rec.CallSID, t.rec.ConferenceSID = "", o.conference
 	}
 	if o.named && o.format == "mp3" {
-		t.mp3 = n
+		t.mp3 = c.at(n)
 	}
 	t.tell(c, n, o)
 	err := errors.New("this server keeps no recordings")
@@ -185,8 +185,8 @@ func (t *take) finish(ctx context.Context) {
 // document asked for one by name.
 func (t *take) keptAsWAV(err error) {
 	t.call.s.Log.Warn("a recording is kept as WAV", "call", t.call.rec.SID, "recording", t.rec.SID, "error", err)
-	if t.mp3 != nil {
-		t.call.note("warning", t.mp3.At().String()+": the recording is kept as WAV: "+err.Error(), "", 0)
+	if t.mp3 != "" {
+		t.call.note("warning", t.mp3+"the recording is kept as WAV: "+err.Error(), "", 0)
 	}
 }
 
