@@ -42,11 +42,12 @@ func (c *script) Dial(ctx context.Context, d *texml.Dial) (verbs.Dialed, error) 
 	if len(targets) == 0 {
 		return verbs.Dialed{Status: "failed"}, context.Cause(ctx)
 	}
-	dl := &dialing{script: c, d: d, ringer: c.ring(ctx, d), done: verbs.Dialed{Status: "canceled"}}
-	defer func() { dl.ringer.stop() }()
+	dl := &dialing{script: c, d: d, done: verbs.Dialed{Status: "canceled"}}
 	if strings.HasPrefix(d.Record, "record-from-ringing") {
 		dl.took = c.recordDial(d)
 	}
+	dl.ringer = c.ring(ctx, d)
+	defer func() { dl.ringer.stop() }()
 	if d.Sequential {
 		for len(targets) > 0 && !dl.done.Bridged && ctx.Err() == nil {
 			dl.callAny(ctx, targets[:1])
