@@ -170,20 +170,23 @@ func (e *ear) hears(hz float64) bool {
 	return false
 }
 
-// A baresip is a running baresip without a sound card: it plays silence, and
-// records what it hears. It is told what to do over its control connection.
+// A baresip is a running baresip without a sound card: it plays a tone or
+// silence, and records what it hears. It takes every call, and is told what else
+// to do over its control connection.
 type baresip struct {
 	t      *testing.T
+	port   int // where it can be called, on 127.0.0.1
 	conn   net.Conn
 	events chan string
 	dir    string
 	end    func()
 }
 
-func newBaresip(t *testing.T) *baresip {
+// newBaresip starts one that plays a tone, 0 for silence.
+func newBaresip(t *testing.T, hz float64) *baresip {
 	t.Helper()
 	dir := t.TempDir()
-	port := freeTCP(t)
+	control, port := freeTCP(t), freeUDP(t)
 	modules, err := filepath.Glob("/usr/lib*/baresip/modules")
 	if more, _ := filepath.Glob("/usr/lib/*/baresip/modules"); err == nil {
 		modules = append(modules, more...)
@@ -191,7 +194,11 @@ func newBaresip(t *testing.T) *baresip {
 	if len(modules) == 0 {
 		t.Fatal("baresip is here but not its modules")
 	}
-	silence := filepath.Join(dir, "silence.wav")
+	sound := pcm.Silence(8000, time.Minute)
+	if hz != 0 {
+		sound = pcm.Tone(8000, time.Minute, 0.3, hz)
+	}
+	plays := filepath.Join(dir, "plays.wav")
 	for name, text := range map[string]string{
 		"config": fmt.Sprintf(`module_path %s
 module g711.so
@@ -205,10 +212,11 @@ audio_source aufile,%s
 audio_player aubridge,nowhere
 snd_path %s
 ctrl_tcp_listen 127.0.0.1:%d
+sip_listen 127.0.0.1:%d
 net_interface 127.0.0.1
-`, modules[0], silence, dir, port),
-		"accounts":    "<sip:caller@127.0.0.1>;regint=0;audio_codecs=PCMU\n",
-		"silence.wav": string(wav.Encode(pcm.Silence(8000, time.Minute))),
+`, modules[0], plays, dir, control, port),
+		"accounts":  "<sip:phone@127.0.0.1>;regint=0;audio_codecs=PCMU;answermode=auto\n",
+		"plays.wav": string(wav.Encode(sound)),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -220,7 +228,7 @@ net_interface 127.0.0.1
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	b := &baresip{t: t, events: make(chan string, 64), dir: dir, end: sync.OnceFunc(func() { cmd.Wait() })}
+	b := &baresip{t: t, port: port, events: make(chan string, 64), dir: dir, end: sync.OnceFunc(func() { cmd.Wait() })}
 	t.Cleanup(func() {
 		cmd.Process.Kill()
 		b.end()
@@ -231,7 +239,7 @@ net_interface 127.0.0.1
 	ticks := time.NewTicker(50 * time.Millisecond)
 	defer ticks.Stop()
 	for range 100 {
-		if b.conn, err = net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+		if b.conn, err = net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(control))); err == nil {
 			break
 		}
 		<-ticks.C

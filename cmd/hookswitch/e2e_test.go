@@ -305,7 +305,7 @@ func testBaresip(t *testing.T, program string) {
 	sockets := udpSockets(t, s)
 
 	t.Run("a key, and the server hangs up", func(t *testing.T) {
-		b := newBaresip(t)
+		b := newBaresip(t, 0)
 		b.command("dial", s.uri)
 		b.wantEvent("CALL_ESTABLISHED")
 		select {
@@ -331,7 +331,7 @@ func testBaresip(t *testing.T, program string) {
 		settle(t, "UDP sockets", sockets, func() int { return udpSockets(t, s) })
 	})
 	t.Run("the caller hangs up", func(t *testing.T) {
-		b := newBaresip(t)
+		b := newBaresip(t, 0)
 		b.command("dial", s.uri)
 		b.wantEvent("CALL_ESTABLISHED")
 		<-time.After(time.Second)
