@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/hookswitch/hookswitch/media"
-	"github.com/hookswitch/hookswitch/media/tones"
 	"github.com/hookswitch/hookswitch/texml"
 	"github.com/hookswitch/hookswitch/verbs"
 )
@@ -191,7 +190,7 @@ func (c *script) hearQueue(ctx context.Context, e *texml.Enqueue, w *Waiting) ve
 	switch {
 	case !e.HasWaitURL:
 		rate := c.leg.Stream().Rate()
-		c.sound(ctx, "music", "", "", media.NewLoop(tones.Music(rate), rate))
+		c.sound(ctx, "music", "", "", media.NewLoop(c.s.music(rate), rate))
 		return verbs.Queued{}
 	case e.WaitURL == "":
 		return verbs.Queued{}

@@ -165,6 +165,9 @@ func (t *take) stop(ctx context.Context) *verbs.Recorded {
 // finish gives the recording its name and tells that it is there.
 func (t *take) finish(ctx context.Context) {
 	keep, rec := t.call.s.Recordings, t.rec
+	// A call is not held up by an encoder that hangs: the WAV is kept then.
+	ctx, stop := context.WithTimeout(ctx, 10*time.Second+rec.Duration/4)
+	defer stop()
 	if rec.Status != "completed" {
 		keep.Discard(rec.SID) // what stays is told at the next start
 	} else if got, err := keep.Commit(ctx, rec.SID, rec.Format); got != "" {
