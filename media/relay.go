@@ -97,7 +97,7 @@ type relay struct {
 	bridge *bridge
 	peer   *Stream
 	music  *Loop
-	packet [rtpHeader + maxPacket]byte
+	packet []byte // the last that was sent, for its memory
 
 	last    time.Duration // when a packet of sound came, since the pacer's start; at first when the relay began
 	flowing bool          // such packets come, so the pacer need not send any
@@ -188,6 +188,12 @@ func (s *Stream) playing() bool {
 	return slices.ContainsFunc(s.plays, func(p *play) bool { return p.heard })
 }
 
+// next is a packet to send, with room for n bytes of payload.
+func (r *relay) next(n int) []byte {
+	r.packet = slices.Grow(r.packet[:0], rtpHeader+n)[:rtpHeader+n]
+	return r.packet
+}
+
 // relaySound sends a packet of sound on.
 func (s *Stream) relaySound(r *relay, p *passed, now time.Duration) {
 	step := uint32(p.ts) + r.addTS - s.sentTS
@@ -205,13 +211,14 @@ func (s *Stream) relaySound(r *relay, p *passed, now time.Duration) {
 	h := s.out
 	h.SequenceNumber, h.Timestamp = uint16(p.seq)+r.addSeq, uint32(p.ts)+r.addTS
 	h.Marker = p.marker || begins
-	payload := r.packet[rtpHeader : rtpHeader+len(p.payload)]
+	packet := r.next(len(p.payload))
+	payload := packet[rtpHeader:]
 	if p.codec == s.codec.name {
 		copy(payload, p.payload)
 	} else {
 		s.codec.transcode(payload, p.payload)
 	}
-	s.sendRTP(r.packet[:rtpHeader+len(payload)], &h)
+	s.sendRTP(packet, &h)
 	s.stats.Relayed++
 	s.out.Marker = true // of the next that the pacer sends
 	s.heardSent.relayed(p, payload, begins)
@@ -236,8 +243,9 @@ func (s *Stream) relayEvent(r *relay, p *passed, now time.Duration) {
 	}
 	h := s.out
 	h.PayloadType, h.Timestamp, h.Marker = s.cfg.EventType, uint32(p.ts)+r.eventTS, p.marker
-	n := copy(r.packet[rtpHeader:], p.payload)
-	s.sendRTP(r.packet[:rtpHeader+n], &h)
+	packet := r.next(len(p.payload))
+	copy(packet[rtpHeader:], p.payload)
+	s.sendRTP(packet, &h)
 	s.stats.Relayed++
 	s.out.Marker = true
 }
