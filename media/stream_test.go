@@ -266,7 +266,7 @@ func TestLatePacerSkipsAndNeverBursts(t *testing.T) {
 
 func TestStreamsAreSpreadOverTheSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPacer(PacerConfig{Goroutines: 2})
+		p := NewPacer(PacerConfig{Poll: 5 * time.Millisecond, Goroutines: 2})
 		var lines []*line
 		var streams []*Stream
 		for range 16 {
