@@ -249,13 +249,13 @@ func (k cost) lateness() string {
 	return fmt.Sprintf("a 20 ms sleeper: p99 %.2f ms; the callers' own: %.2f%%", ms("", percentile(k.machine, 0.99)).value, k.sent.share())
 }
 
-// rows are what each of n calls cost a server that had idle KB before them.
-func (k cost) rows(name string, n int, idle float64) []benchRow {
+// rows are what each of n calls cost a server that had idle KB, as since says.
+func (k cost) rows(name string, n int, idle float64, since string) []benchRow {
 	callSeconds := float64(n) * k.took.Seconds()
 	return []benchRow{
 		{name + "CPU", []figure{{"", ms("", k.server).value / callSeconds, "ms per call-second"}},
 			fmt.Sprintf("the callers themselves: %.2f", ms("", k.callers).value/callSeconds)},
-		{name + "memory", []figure{{"", (k.memory - idle) / float64(n), "KB per call"}}, fmt.Sprintf("%.1f MB before the first", idle/1024)},
+		{name + "memory", []figure{{"", (k.memory - idle) / float64(n), "KB per call"}}, fmt.Sprintf("%.1f MB %s", idle/1024, since)},
 	}
 }
 
@@ -291,7 +291,7 @@ func (c *callers) playing(ctx context.Context, name string, n, seconds int) (row
 		rows = append(rows, benchRow{name + "frames over 5 ms late or lost",
 			[]figure{{"", lateShare(late, lost), "%"}, ms("p99", p99), ms("max", late[len(late)-1])}, note})
 		if c.pid != 0 {
-			rows = append(rows, k.rows(name, n, idle)...)
+			rows = append(rows, k.rows(name, n, idle, "before the first")...)
 		}
 		return nil
 	})

@@ -70,6 +70,10 @@ func (b *benchRun) parties(ctx context.Context) error {
 // bridged holds n calls that the server has joined to n callees, all of whom
 // talk, and measures how long each frame is on its way and what that costs.
 func (c *callers) bridged(ctx context.Context, name string, n, seconds int) (rows []benchRow, err error) {
+	// What the first call ever leaves behind is no other call's memory.
+	if _, err := c.dialledOnce(ctx); err != nil {
+		return nil, err
+	}
 	idle, err := c.memory()
 	if err != nil {
 		return nil, err
@@ -109,7 +113,7 @@ func (c *callers) bridged(ctx context.Context, name string, n, seconds int) (row
 			benchRow{name + "frames over 5 ms late or lost",
 				[]figure{{"", lateShare(late, lost), "%"}, ms("p99", p99), ms("max", late[len(late)-1])}, "later than the call's fastest frame; " + k.lateness()})
 		if c.pid != 0 {
-			rows = append(rows, k.rows(name, n, idle)...)
+			rows = append(rows, k.rows(name, n, idle, "after one call")...)
 		}
 		return nil
 	})
@@ -134,30 +138,11 @@ func (c *callers) dialled(ctx context.Context, seconds int) ([]benchRow, error) 
 	var mu sync.Mutex
 	var setup, sound []time.Duration
 	_, failed := atRate(ctx, n, perSecond, func(ctx context.Context, _ int) error {
-		end, err := c.clock.Open(c.uac.local.Addr())
-		if err != nil {
-			return err
-		}
-		defer end.Close()
-		voice := make(chan time.Time, 1)
-		end.Hear(func(payload []byte, at time.Time) {
-			if _, ok := c.clock.log.Sent(payload); ok {
-				offer(voice, at)
-			}
-		})
-		call, err := c.uac.Call(ctx, end.addr)
-		if err != nil {
-			return err
-		}
-		end.Talk(call.remote)
-		heard, err := within(ctx, 2*time.Second, voice, "the callee was not heard")
+		t, err := c.dialledOnce(ctx)
 		mu.Lock()
-		setup = append(setup, call.setup)
-		if err == nil {
-			sound = append(sound, heard.Sub(call.acked))
-		}
-		mu.Unlock()
-		return errors.Join(err, call.Hangup(ctx))
+		defer mu.Unlock()
+		setup, sound = append(setup, t.setup...), append(sound, t.sound...)
+		return err
 	})
 	if len(setup) == 0 {
 		return nil, fmt.Errorf("no call was answered%s", failures(failed, n))
@@ -166,4 +151,31 @@ func (c *callers) dialled(ctx context.Context, seconds int) ([]benchRow, error) 
 		{"setup with a callee: INVITE to 200", spread(setup), fmt.Sprintf("%d calls at %d/s, the callee answers at once%s", n, perSecond, failures(failed, n))},
 		{"ACK to the callee's first sound", spread(sound), ""},
 	}, nil
+}
+
+// dialledOnce is a call of the light load: until the caller hears the callee.
+func (c *callers) dialledOnce(ctx context.Context) (t callTimes, err error) {
+	end, err := c.clock.Open(c.uac.local.Addr())
+	if err != nil {
+		return t, err
+	}
+	defer end.Close()
+	voice := make(chan time.Time, 1)
+	end.Hear(func(payload []byte, at time.Time) {
+		if _, ok := c.clock.log.Sent(payload); ok {
+			offer(voice, at)
+		}
+	})
+	call, err := c.uac.Call(ctx, end.addr)
+	if err != nil {
+		return t, err
+	}
+	defer func() { err = errors.Join(err, call.Hangup(ctx)) }()
+	end.Talk(call.remote)
+	t.setup = append(t.setup, call.setup)
+	heard, err := within(ctx, 2*time.Second, voice, "the callee was not heard")
+	if err == nil {
+		t.sound = append(t.sound, heard.Sub(call.acked))
+	}
+	return t, err
 }
