@@ -244,7 +244,7 @@ func (p *program) greet(out io.Writer) {
 `, number, where, strings.Join(ways, ", "), who, from, number, where, hear, p.shown, voice, p.shownHTTP(), p.first.SID)
 	if len(p.cfg.Accounts) == 0 {
 		pub := ed25519.PrivateKey(p.first.SigningKey).Public().(ed25519.PublicKey)
-		fmt.Fprintf(out, "  token     %s  (signs webhooks in the twilio dialect; kept in %s)\n  key       %s  (public; checks webhooks in the telnyx dialect)\n",
+		fmt.Fprintf(out, "  token     %s  (opens recordings, signs webhooks in the twilio dialect; kept in %s)\n  key       %s  (public; checks webhooks in the telnyx dialect)\n",
 			p.first.AuthTokens[0], filepath.Join(p.cfg.Data, "account.json"), base64.StdEncoding.EncodeToString(pub))
 	}
 	fmt.Fprint(out, "\nCtrl-C ends it.\n")
