@@ -79,6 +79,35 @@ func (c *Config) Outbound() outbound.Config {
 	return out
 }
 
+// whom says who may be called, for people.
+func (c *Config) whom() string {
+	var who, over []string
+	if len(c.Dial.Countries) > 0 {
+		who = append(who, "numbers of "+strings.Join(c.Dial.Countries, ", "))
+	}
+	if rest := len(c.Dial.Allow) - 3; rest > 0 {
+		who = append(who, strings.Join(c.Dial.Allow[:3], ", "), fmt.Sprintf("%d further patterns", rest))
+	} else {
+		who = append(who, c.Dial.Allow...)
+	}
+	for _, t := range c.SIP.Trunks {
+		if !t.Disabled && t.server() != "" {
+			over = append(over, t.Name)
+		}
+	}
+	switch {
+	case len(who) == 0 && len(over) == 0:
+		return "this machine only; sip.trunks and dial in the configuration name others"
+	case len(who) == 0:
+		return "this machine only, though there is a trunk; dial in the configuration names others"
+	}
+	text := "this machine, " + strings.Join(who, ", ")
+	if len(over) > 0 {
+		text += "; over " + strings.Join(over, ", ")
+	}
+	return text
+}
+
 // resolver is the part of *net.Resolver that is used.
 type resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)

@@ -172,3 +172,23 @@ func TestPeers(t *testing.T) {
 		t.Errorf("with an ACL: got %s", got)
 	}
 }
+
+func TestWhom(t *testing.T) {
+	trunk := []Trunk{{Name: "main", Server: "sip.example.com"}, {Name: "old", Server: "sip.example.org", Disabled: true}}
+	for _, tt := range []struct {
+		name string
+		c    Config
+		want string
+	}{
+		{"nothing is configured", Config{}, "this machine only; sip.trunks and dial in the configuration name others"},
+		{"a trunk alone", Config{SIP: SIPConfig{Trunks: trunk}}, "this machine only, though there is a trunk; dial in the configuration names others"},
+		{"a trunk and countries", Config{SIP: SIPConfig{Trunks: trunk}, Dial: DialConfig{Countries: []string{"DE", "AT"}}}, "this machine, numbers of DE, AT; over main"},
+		{"many patterns", Config{Dial: DialConfig{Allow: []string{"1", "2", "3", "4", "5"}}}, "this machine, 1, 2, 3, 2 further patterns"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.c.whom(); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}

@@ -238,10 +238,11 @@ func (p *program) greet(out io.Writer) {
             baresip %s-e "/uanew <sip:me@127.0.0.1>;regint=0" -e "/dial sip:%s@%s"
   hear      %s
   flow      %s
+  dials     %s
   voice     %s
   http      %s
   account   %s
-`, number, where, strings.Join(ways, ", "), who, from, number, where, hear, p.shown, voice, p.shownHTTP(), p.first.SID)
+`, number, where, strings.Join(ways, ", "), who, from, number, where, hear, p.shown, p.cfg.whom(), voice, p.shownHTTP(), p.first.SID)
 	if len(p.cfg.Accounts) == 0 {
 		pub := ed25519.PrivateKey(p.first.SigningKey).Public().(ed25519.PublicKey)
 		fmt.Fprintf(out, "  token     %s  (opens recordings, signs webhooks in the twilio dialect; kept in %s)\n  key       %s  (public; checks webhooks in the telnyx dialect)\n",
