@@ -7,13 +7,16 @@ const latchAfter = 4
 
 // latch decides whose packets are a stream's (symmetric RTP, RFC 4961). Only
 // the address in the SDP may send, and, where that one is private and so seen
-// through a NAT, the address the signalling came from. Until the lock any port
-// of such an address is heard; four packets in a row from one of them lock the
-// stream to it, until the call is negotiated anew. The lock follows a source
-// that a NAT has given another port: the same address and SSRC, numbers that go
-// on, and four packets in a row with none from the old port between them.
+// through a NAT, the address the signalling came from. A packet from the very
+// port in the SDP locks the stream to that, whatever else is heard: of the
+// branches of a forked call, which one gateway often serves from one address,
+// the others may send for a while. Until the lock any port of such an address
+// is heard; four packets in a row from one of them lock the stream to it, until
+// the call is negotiated anew. The lock follows a source that a NAT has given
+// another port: the same address and SSRC, numbers that go on, and four packets
+// in a row with none from the old port between them.
 type latch struct {
-	sdp        netip.Addr
+	sdp        netip.AddrPort
 	signalling netip.Addr // invalid when it may not send
 	locked     bool
 	at         netip.AddrPort // the source heard last; once locked the only one
@@ -31,8 +34,8 @@ type row struct {
 }
 
 func newLatch(remote netip.AddrPort, signalling netip.Addr) latch {
-	l := latch{sdp: remote.Addr().Unmap()}
-	if !l.sdp.IsValid() || behindNAT(l.sdp) {
+	l := latch{sdp: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())}
+	if !l.sdp.IsValid() || behindNAT(l.sdp.Addr()) {
 		l.signalling = signalling.Unmap()
 	}
 	return l
@@ -43,7 +46,7 @@ func (l *latch) allows(a netip.Addr) bool {
 	if l.locked {
 		return a == l.at.Addr()
 	}
-	return a.IsValid() && (a == l.sdp || a == l.signalling)
+	return a.IsValid() && (a == l.sdp.Addr() || a == l.signalling)
 }
 
 // accept reports whether the packet is the peer's, and whether it was the one
@@ -52,15 +55,16 @@ func (l *latch) accept(from netip.AddrPort, ssrc uint32, seq uint16) (ok, locks 
 	if !l.allows(from.Addr()) {
 		return false, false
 	}
+	stated := from == l.sdp
 	moved := l.locked && from != l.at
-	if moved && (ssrc != l.ssrc || seq-l.seq > maxDropout) {
+	if moved && !stated && (ssrc != l.ssrc || seq-l.seq > maxDropout) {
 		return false, false
 	}
 	if r := l.row; from != r.from || ssrc != r.ssrc || seq != r.seq+1 {
 		l.row.n = 0
 	}
 	l.row = row{from, ssrc, seq, min(l.row.n+1, latchAfter)}
-	locks = l.row.n == latchAfter && (moved || !l.locked)
+	locks = (stated || l.row.n == latchAfter) && (moved || !l.locked)
 	if moved && !locks {
 		return false, false
 	}

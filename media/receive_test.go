@@ -27,6 +27,7 @@ func TestOnlyThePeerIsHeard(t *testing.T) {
 	private := netip.MustParseAddrPort("10.1.2.3:5004")
 	nat := netip.AddrPortFrom(signaller, 61000)
 	otherPort := netip.AddrPortFrom(peer.Addr(), 61000)
+	thirdPort := netip.AddrPortFrom(peer.Addr(), 61002)
 	type sent struct {
 		from netip.AddrPort
 		n    int // packets in a row
@@ -50,7 +51,9 @@ func TestOnlyThePeerIsHeard(t *testing.T) {
 		{"a private address in the SDP, packets from where the SIP comes from", private, []sent{{nat, 4}}, 4, 0, nat, true},
 		{"a private address in the SDP that is right", private, []sent{{private, 4}}, 4, 0, private, true},
 		{"a private address in the SDP, and a stranger", private, []sent{{stranger, 50}}, 0, 50, private, false},
-		{"four, but not in a row", peer, []sent{{peer, 2}, {otherPort, 1}, {peer, 2}}, 5, 0, peer, false},
+		{"four, but not in a row", peer, []sent{{otherPort, 2}, {thirdPort, 1}, {otherPort, 2}}, 5, 0, peer, false},
+		{"the port of the SDP, then others", peer, []sent{{peer, 1}, {otherPort, 50}}, 1, 50, peer, true},
+		{"another port of that address before the right one", peer, []sent{{otherPort, 50}, {peer, 1}, {otherPort, 50}}, 51, 50, peer, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -62,7 +65,7 @@ func TestOnlyThePeerIsHeard(t *testing.T) {
 				for _, in := range tt.in {
 					for range in.n {
 						seq[in.from]++
-						s.Receive(level(1000, seq[in.from], 160*uint32(seq[in.from]), 7), in.from)
+						s.Receive(level(1000, seq[in.from], 160*uint32(seq[in.from]), uint32(in.from.Port())), in.from)
 					}
 				}
 				st := s.Stats()
