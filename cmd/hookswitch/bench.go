@@ -134,6 +134,10 @@ func parseBenchFlags(args []string, errOut io.Writer) (benchFlags, error) {
 		return b, fmt.Errorf("--seconds %d: 1 to %d", b.seconds, mostBenchSeconds)
 	case b.pid != 0 && b.target == "":
 		return b, errors.New("--pid goes with --target; our own server's process is known")
+	case (b.transcode || b.record) && !b.parties():
+		return b, errors.New("--transcode and --record go with --bridged, --dials or --rooms")
+	case b.target != "" && (len(b.bridged) > 0 || b.dials) && strings.HasSuffix(b.callee, ":0"):
+		return b, errors.New("--callee names the host:port that the target dials")
 	case b.target != "" && len(b.rooms) > 0:
 		return b, errors.New("--rooms goes without --target: only our own server can be told who meets where")
 	}

@@ -349,6 +349,8 @@ func TestBenchFlags(t *testing.T) {
 		{"a process of nobody's", "--pid 1", "--pid goes with --target; our own server's process is known"},
 		{"no number of bridged calls", "--bridged 10,,20", "--bridged 10,,20: each number is 1 to 5000"},
 		{"a conference too large", "--rooms 251", "--rooms 251: each number is 1 to 250"},
+		{"nothing to record", "--record", "--transcode and --record go with --bridged, --dials or --rooms"},
+		{"callees nowhere", "--dials --target sip:127.0.0.1", "--callee names the host:port that the target dials"},
 		{"conferences elsewhere", "--rooms 3 --target sip:127.0.0.1", "--rooms goes without --target: only our own server can be told who meets where"},
 		{"a word", "fast", `"fast": bench takes flags only`},
 	} {
