@@ -57,6 +57,15 @@ func (p *phone) Hangup(context.Context) error {
 	return nil
 }
 
+// ring tells that it rings.
+func (p *phone) ring() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.final {
+		p.progress <- 180
+	}
+}
+
 // answer ends what Progress tells with 200, unless that or the call is over.
 func (p *phone) answer() {
 	p.mu.Lock()
@@ -245,7 +254,7 @@ func TestLegsMayEndAtAnyInstant(t *testing.T) {
 func (d *dialled) endAt(ms int, who string, transfers bool) {
 	b, c, third := d.phones[0], d.phones[1], d.phones[2]
 	after := func(ms int, f func()) { time.AfterFunc(time.Duration(ms)*time.Millisecond, f) }
-	after(5, func() { b.progress <- 180 })
+	after(5, b.ring)
 	after(10, b.answer)
 	after(10+ms%3, c.answer)
 	if transfers {
