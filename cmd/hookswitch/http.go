@@ -1,13 +1,18 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"syscall"
 
 	"github.com/hookswitch/hookswitch/runtime"
 	"github.com/hookswitch/hookswitch/runtime/api"
 )
+
+// usualHTTP is the default of http.listen.
+const usualHTTP = "127.0.0.1:8080"
 
 // listenHTTP begins to answer over HTTP where the configuration says.
 func (p *program) listenHTTP(key runtime.URLKey) error {
@@ -15,6 +20,12 @@ func (p *program) listenHTTP(key runtime.URLKey) error {
 		return nil
 	}
 	l, err := net.Listen("tcp", p.cfg.HTTP.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) && p.cfg.HTTP.Listen == usualHTTP {
+		// The port is a popular one, not least for the webhooks of who tries this.
+		if l, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
+			p.log.Warn("another program has "+usualHTTP+"; --http names a port that stays the same", "instead", l.Addr().String())
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("http: %w; is another program on that port? --http 127.0.0.1:8081 takes another one, --http off none", err)
 	}

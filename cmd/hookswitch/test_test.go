@@ -74,7 +74,7 @@ func TestScriptsOfAFolder(t *testing.T) {
 		t.Errorf("exit %d, %q; want 1", code, errOut)
 	}
 	for _, want := range []string{
-		"FAIL  bad.txtar\n      bad.txtar:1: a caller cannot \"jump\"",
+		"FAIL  bad.txtar\n      bad.txtar:1: a leg cannot \"jump\"",
 		"FAIL  changed.txtar: - is wanted, + is what happened\n        ...\n        0s     answer\n        0s     say \"Hello there.\"\n      - 400ms  hangup\n      + 800ms  hangup\n",
 		"ok    good.txtar\n",
 		"new   new.txtar: it wants nothing yet; to keep this trace: hookswitch test -update new.txtar\n      0s     POST /voice\n      0s     answer\n",
