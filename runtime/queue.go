@@ -265,11 +265,12 @@ func (c *script) Dequeue(ctx context.Context, d *texml.Dial, q *texml.Queue) (ve
 		c.Warn(q, 14210, "there is no queue "+q.Queue)
 		return verbs.Dialed{Status: "failed", Queue: &verbs.Dequeued{Result: "error"}}, context.Cause(ctx)
 	}
-	dq := &dequeuing{script: c, d: d, ringer: c.ring(ctx, d)}
-	defer dq.ringer.stop()
+	dq := &dequeuing{script: c, d: d}
 	if strings.HasPrefix(d.Record, "record-from-ringing") {
 		dq.took = c.recordDial(d)
 	}
+	dq.ringer = c.ring(ctx, d)
+	defer dq.ringer.stop()
 	done := dq.run(ctx, q)
 	done.Recording = dq.took.stop(ctx)
 	return done, context.Cause(ctx)

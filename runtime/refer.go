@@ -16,12 +16,7 @@ func (c *script) Refer(ctx context.Context, r *texml.Refer) (verbs.Referred, err
 	status, told, err := c.leg.Refer(ctx, r.URI, nil)
 	done := verbs.Referred{Status: "failed", SIPStatus: status}
 	if err != nil {
-		select {
-		case <-c.leg.Done(): // which is why, and the end of ctx too
-			<-ctx.Done()
-		default:
-		}
-		if ctx.Err() != nil {
+		if c.gone(ctx) {
 			done.Status = "canceled"
 			c.note("referred", done.Status, "", 0)
 			return done, context.Cause(ctx)
@@ -46,10 +41,11 @@ func (c *script) Refer(ctx context.Context, r *texml.Refer) (verbs.Referred, err
 			told = nil
 		}
 	}
+	gone := c.gone(ctx)
 	switch {
 	case done.Notified >= 200:
 		done.Status = referStatus(done.Notified)
-	case ctx.Err() != nil:
+	case gone:
 		done.Status = "canceled"
 	default: // nothing was told, or not how it ended
 		done.Status = "no-answer"
@@ -65,6 +61,17 @@ func referStatus(status int) string {
 	}
 	outcome, _ := outcomeOf(status)
 	return outcome
+}
+
+// gone reports whether the call is over. The leg knows it a moment before ctx
+// does, which is waited for.
+func (c *script) gone(ctx context.Context) bool {
+	select {
+	case <-c.leg.Done():
+		<-ctx.Done()
+	default:
+	}
+	return ctx.Err() != nil
 }
 
 // latest is the last status that is there to be read, known when there is none.
