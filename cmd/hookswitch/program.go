@@ -349,10 +349,12 @@ func (p *program) signer(sid string, telnyx bool) (webhook.Signer, bool) {
 
 // observe logs what happens in calls: slips as they are, steps when asked to.
 func (p *program) observe(sid string, e runtime.Event) {
-	level := slog.LevelDebug
 	if p.watch != nil {
 		p.watch(sid, e)
-	} else if e.Kind == "warning" || e.Kind == "error" {
+		return
+	}
+	level := slog.LevelDebug
+	if e.Kind == "warning" || e.Kind == "error" {
 		level = slog.LevelWarn
 	}
 	if !p.log.Enabled(context.Background(), level) {

@@ -67,6 +67,12 @@ func words(e runtime.Event) string {
 		return "recording"
 	case "recorded":
 		return "recorded"
+	case "ringback":
+		return "ringing tone " + e.Text
+	case "ringback stopped":
+		return "ringing tone stopped"
+	case "referred":
+		return "transfer: " + e.Text
 	case "bridge":
 		return "connected"
 	case "hangup":
