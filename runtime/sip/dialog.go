@@ -70,6 +70,20 @@ func (d *dialog) addPeers() {
 	}
 }
 
+// take has the leg's requests go over p. A line stays open for as long as it has a
+// leg. l.mu is held.
+func (l *Leg) take(p path) {
+	if l.path.line != p.line {
+		if l.path.line != nil {
+			l.path.line.legs.Add(-1)
+		}
+		if p.line != nil {
+			p.line.legs.Add(1)
+		}
+	}
+	l.path = p
+}
+
 // isPeer tells whether requests of the dialog may come from ip.
 func (l *Leg) isPeer(ip netip.Addr) bool {
 	l.mu.Lock()
@@ -228,9 +242,9 @@ func (l *Leg) request(r *request) {
 	l.remoteSeq = int64(r.seq)
 	if n := r.path.line; n != nil && l.path.line != nil && n != l.path.line {
 		// The other side has had to open a new line; our requests take it too.
-		n.legs.Add(1)
-		l.path.line.legs.Add(-1)
-		l.path.line = n
+		p := l.path
+		p.line = n
+		l.take(p)
 	}
 	switch r.Method {
 	case "BYE":

@@ -328,7 +328,8 @@ func (l *Leg) join(d dialog) {
 		d.remoteSeq = l.remoteSeq
 	}
 	// Not the whole, since the Call-ID and our tag are read without the lock.
-	l.seq, l.remote, l.remoteSeq, l.target, l.routes, l.path, l.peers = d.seq, d.remote, d.remoteSeq, d.target, d.routes, d.path, d.peers
+	l.seq, l.remote, l.remoteSeq, l.target, l.routes, l.peers = d.seq, d.remote, d.remoteSeq, d.target, d.routes, d.peers
+	l.take(d.path)
 	s.dialogs[l.id()] = l
 }
 

@@ -398,3 +398,29 @@ func TestOwnAddressOfDialledLine(t *testing.T) {
 		t.Errorf("the description does not name 127.0.0.9: %s", inv)
 	}
 }
+
+// A line is kept open for its calls and for no longer, also when an answer takes a
+// call back to the line that the INVITE went over.
+func TestLegsOfLines(t *testing.T) {
+	s, err := newServer(Config{Answer: func(context.Context, *Leg) {}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := s.newLeg()
+	first, second := new(line), new(line)
+	legs := func(want1, want2 int32) {
+		t.Helper()
+		if got1, got2 := first.legs.Load(), second.legs.Load(); got1 != want1 || got2 != want2 {
+			t.Errorf("%d and %d legs, want %d and %d", got1, got2, want1, want2)
+		}
+	}
+	l.take(path{line: first})
+	legs(1, 0)
+	d := l.dialog
+	l.take(path{line: second}) // their request came over another one
+	legs(0, 1)
+	l.join(d)
+	legs(1, 0)
+	l.forget()
+	legs(0, 0)
+}

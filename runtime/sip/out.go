@@ -158,15 +158,8 @@ func (l *Leg) invite(uri sipgo.Uri, p path, g *login) (*attempt, error) {
 		return nil, err
 	}
 	s := l.server
-	if l.path.line != p.line {
-		if l.path.line != nil {
-			l.path.line.legs.Add(-1)
-		}
-		if p.line != nil {
-			p.line.legs.Add(1)
-		}
-	}
-	l.path, l.host = p, s.hostFor(p)
+	l.take(p)
+	l.host = s.hostFor(p)
 	l.remote, l.target, l.routes = party{value: "<" + toURI(l.out.uri) + ">"}, uri, nil
 	l.local.value = l.from()
 	l.described, l.agreed = nil, sdp.Agreed{}
