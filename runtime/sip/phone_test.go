@@ -112,6 +112,7 @@ func bubble(t *testing.T, change func(*Config), f func(b *bench)) {
 			t.Fatal(err)
 		}
 		b.Server, s.resolver = s, zone{}
+		s.sockets = []socket{b.socket}
 		s.serveUDP(b.socket)
 		defer pacer.Close()
 		defer s.Close()

@@ -141,6 +141,13 @@ func Listen(cfg Config) (*Server, error) {
 	if len(cfg.Listen) == 0 {
 		return nil, errors.New("sip: listen: no address")
 	}
+	// Not before all are open: the first call may want to call over any of them.
+	for _, c := range s.sockets {
+		s.serveUDP(c)
+	}
+	for _, l := range s.listeners {
+		s.serveTCP(l)
+	}
 	return s, nil
 }
 
@@ -203,13 +210,13 @@ func (s *Server) open(addr string) error {
 		// A burst of calls must not be lost while one message is worked on. The
 		// system may grant less than we ask for, which is no reason to stop.
 		c.SetReadBuffer(4 << 20)
-		s.serveUDP(c)
+		s.sockets = append(s.sockets, c)
 	case "tcp":
 		l, err := net.Listen("tcp", u.Host)
 		if err != nil {
 			return fmt.Errorf("sip: listen %s: %w", addr, err)
 		}
-		s.serveTCP(l)
+		s.listeners = append(s.listeners, l)
 	default:
 		return fmt.Errorf("sip: listen %s: the scheme must be udp or tcp", addr)
 	}

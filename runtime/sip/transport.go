@@ -74,7 +74,6 @@ func (p path) Close() error                   { return nil }
 
 // serveUDP starts reading c; Close ends it.
 func (s *Server) serveUDP(c socket) {
-	s.sockets = append(s.sockets, c)
 	local := addrPort(c.LocalAddr())
 	s.reading.Go(func() {
 		buf := make([]byte, 64<<10)
@@ -143,7 +142,6 @@ func (s *Server) admit(p path) bool {
 
 // serveTCP starts accepting lines of l; Close ends it.
 func (s *Server) serveTCP(l net.Listener) {
-	s.listeners = append(s.listeners, l)
 	s.reading.Go(func() {
 		for {
 			c, err := l.Accept()
