@@ -52,7 +52,9 @@ func (s *Server) receive(m *message, f *fault, p path) {
 		}
 	}()
 	if strings.HasPrefix(m.start, "SIP/") {
-		if f == nil {
+		if f != nil {
+			s.note(slog.LevelWarn, "answer", "dropped an answer: "+f.text, "from", p.remote)
+		} else {
 			if msg, err := parser.ParseSIP(m.bytes()); err == nil {
 				if res, ok := msg.(*sipgo.Response); ok {
 					s.response(m, res)
