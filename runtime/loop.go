@@ -127,6 +127,9 @@ func (c *script) step(ctx context.Context, req Request, pace *pacer, standIn boo
 	}
 	p, err := c.document(ctx, req)
 	if err != nil {
+		if req.outcome && context.Cause(ctx) != nil { // whether it was heard, nobody knows
+			c.tell(req, "completed")
+		}
 		return Request{}, req.URL, err
 	}
 	began := time.Now()
@@ -165,7 +168,7 @@ func (c *script) tell(r Request, callStatus string) {
 	c.save([]Callback{{
 		CallSID: c.rec.SID, AccountSID: c.rec.AccountSID,
 		URL: r.URL, Method: method(r.Method), Form: form.Encode(),
-		Token: c.s.NewID(""), Created: now, Due: now,
+		Token: cmp.Or(r.token, c.s.NewID("")), Created: now, Due: now,
 	}})
 }
 
@@ -211,7 +214,7 @@ func (c *script) document(ctx context.Context, req Request) (*page, error) {
 	resp, err := c.s.Web.Do(ctx, webhook.Request{
 		URL: req.URL, Method: method(req.Method), Form: params,
 		Sign: c.set.Account.Signer(c.set.Dialect == texml.Telnyx), Jar: c.jar,
-		Header: http.Header{"I-Twilio-Idempotency-Token": {c.s.NewID("")}},
+		Header: http.Header{"I-Twilio-Idempotency-Token": {cmp.Or(req.token, c.s.NewID(""))}},
 	})
 	if err != nil {
 		return nil, err
@@ -318,7 +321,11 @@ func (c *script) follow(p *page, f *verbs.Fetch) (Request, error) {
 	if m == "" {
 		m = c.first.Method
 	}
-	return Request{URL: to, Method: m, Form: f.Form}, nil
+	r := Request{URL: to, Method: m, Form: f.Form, outcome: f.Outcome}
+	if f.Outcome {
+		r.token = c.s.NewID("")
+	}
+	return r, nil
 }
 
 // resolve makes ref, as written in the document at base, absolute. An empty ref

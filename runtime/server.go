@@ -148,6 +148,9 @@ type Setup struct {
 type Request struct {
 	URL, Method string
 	Form        url.Values
+
+	outcome bool   // verbs.Fetch.Outcome
+	token   string // idempotency token; "" makes one
 }
 
 // Causes of a call's end, on its context. They are not faults.

@@ -65,7 +65,7 @@ func (d dial) Run(ctx context.Context, call Call) (Next, error) {
 	}
 	next := Next{End: done.HangUp}
 	if d.Action != "" {
-		next.Fetch = &Fetch{URL: d.Action, Method: d.Method, Form: d.form(done, call.Dialect())}
+		next.Fetch = &Fetch{URL: d.Action, Method: d.Method, Form: d.form(done, call.Dialect()), Outcome: true}
 	}
 	return next, err
 }

@@ -38,7 +38,7 @@ func (e enqueue) Run(ctx context.Context, call Call) (Next, error) {
 	if done.SID != "" {
 		f.Set("QueueSid", done.SID)
 	}
-	action := &Fetch{URL: e.Action, Method: e.Method, Form: f}
+	action := &Fetch{URL: e.Action, Method: e.Method, Form: f, Outcome: true}
 	if done.Move != nil {
 		next.Tell = action
 	} else {

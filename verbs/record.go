@@ -51,5 +51,5 @@ func (r record) Run(ctx context.Context, call Call) (Next, error) {
 	if done.Digits != "" || call.Dialect() == texml.Twilio {
 		f.Set("Digits", done.Digits)
 	}
-	return Next{Fetch: &Fetch{URL: r.Action, Method: r.Method, Form: f}}, err
+	return Next{Fetch: &Fetch{URL: r.Action, Method: r.Method, Form: f, Outcome: true}}, err
 }

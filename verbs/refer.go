@@ -41,5 +41,5 @@ func (r refer) Run(ctx context.Context, call Call) (Next, error) {
 	if call.Dialect() == texml.Telnyx {
 		f.Set("Timestamp", time.Now().UTC().Format(time.RFC3339))
 	}
-	return Next{Fetch: &Fetch{URL: r.Action, Method: r.Method, Form: f}}, err
+	return Next{Fetch: &Fetch{URL: r.Action, Method: r.Method, Form: f, Outcome: true}}, err
 }

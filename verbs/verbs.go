@@ -122,6 +122,10 @@ type Fetch struct {
 	URL    string     // "" is the current document, asked for again
 	Method string     // "" is the method of the call's application
 	Form   url.Values // sent along with the call's own parameters
+
+	// Outcome marks what a verb came to: it is told even when the call ends
+	// before the request is answered. What a caller entered is not told then.
+	Outcome bool
 }
 
 // Guard calls f and turns a panic in it into a [*Crash]: a fault in one verb ends
