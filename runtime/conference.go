@@ -213,13 +213,13 @@ func (c *script) meanwhile(ctx context.Context, r Request) error {
 		began := time.Now()
 		w := &script{call: c.call, first: r, allowed: by(c.set.Dialect, telnyxWait, twilioWait), code: 13238}
 		err := w.documents(ctx)
-		for err == nil && w.page.sound != nil && !w.hungUp && time.Since(began) >= 20*time.Millisecond {
+		for err == nil && w.page.sound != nil && !w.broken && time.Since(began) >= 20*time.Millisecond {
 			began = time.Now()
 			_, err = w.play(ctx, w.page)
 		}
 		switch {
 		case ctx.Err() != nil:
-		case err != nil && w.page == nil, w.hungUp && w.page.sound != nil: // the sound cannot be played
+		case err != nil && w.page == nil, w.broken && w.page.sound != nil:
 			return errNotSetUp
 		case w.hungUp:
 			return errWaitHungUp
@@ -253,7 +253,7 @@ func (c *script) speaker() func(context.Context, Request, func(context.Context, 
 		a := &script{call: c.shadow(rec), first: r, allowed: twilioWait, code: 13238, out: out}
 		defer c.inherit(a.call)
 		err := verbs.Guard(func() error { return a.documents(ctx) })
-		if err == nil && a.hungUp {
+		if err == nil && a.broken {
 			err = errors.New("the sound cannot be played")
 		}
 		return err

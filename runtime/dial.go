@@ -218,7 +218,8 @@ func (dl *dialing) speak(ctx context.Context, a *attempt) (next *attempt, err er
 }
 
 // whisper runs the document that only the called side hears, and reports
-// whether it wants the call.
+// whether it wants the call. What comes after a sound that cannot be had was not
+// run, and it may be what asks.
 func (dl *dialing) whisper(live context.Context, a *attempt) (bool, error) {
 	at, err := resolve(dl.page.url, a.target.whisper.URL)
 	if err != nil {
@@ -227,7 +228,7 @@ func (dl *dialing) whisper(live context.Context, a *attempt) (bool, error) {
 	}
 	w := &script{call: a.call, first: Request{URL: at, Method: a.target.whisper.Method}, allowed: whispers, code: 13201}
 	err = w.documents(live)
-	return err == nil && !w.hungUp, err
+	return err == nil && !w.hungUp && !w.broken, err
 }
 
 // together lets the call and another one speak until ctx is done, which it is

@@ -63,7 +63,8 @@ type script struct {
 	out func(context.Context, media.Source) error // where its sounds go; nil is the leg
 
 	page   *page       // document being run
-	hungUp bool        // ended by a verb, not by the end of a document
+	hungUp bool        // ended by <Hangup> or <Reject>
+	broken bool        // ended by a sound that could not be had
 	left   bool        // ended by <Leave>
 	lively atomic.Bool // the document spoke, listened or waited
 }
@@ -304,11 +305,22 @@ func (c *script) play(ctx context.Context, p *page) (verbs.Next, error) {
 			return next, err
 		}
 		if next.Fetch != nil || next.End {
-			c.hungUp = next.End
+			c.endedBy(n, next.End)
 			return next, nil
 		}
 	}
 	return verbs.Next{End: true}, c.Answer(ctx) // an empty document answers too
+}
+
+// endedBy notes how n has ended its document, if it has. One that is heard beside the
+// main one ends the call by a verb for that only, and not by a <Play> that fails.
+func (c *script) endedBy(n texml.Node, over bool) {
+	switch n.(type) {
+	case *texml.Hangup, *texml.Reject:
+		c.hungUp = over
+	case *texml.Play:
+		c.broken = over
+	}
 }
 
 // follow makes the request that f asks for of the document p.

@@ -208,7 +208,7 @@ func (c *script) hearQueue(ctx context.Context, e *texml.Enqueue, w *Waiting) ve
 		switch {
 		case ctx.Err() != nil || errors.Is(err, ErrHungUp):
 			return verbs.Queued{}
-		case err != nil:
+		case err != nil, s.broken && s.page.sound != nil:
 			c.Warn(e, 14202, "the document of waitUrl failed, and the caller leaves the queue")
 			return verbs.Queued{Result: "error"}
 		case s.left:
