@@ -24,11 +24,11 @@ func (c *call) params(extra url.Values) url.Values {
 	set("From", c.rec.From)
 	set("To", c.rec.To)
 	set("CallStatus", c.rec.Status)
-	set("Direction", c.rec.Direction)
 	set("ForwardedFrom", c.set.Diversion)
 	set("ParentCallSid", c.rec.ParentSID)
 	if c.set.Dialect == texml.Twilio {
 		set("ApiVersion", "2010-04-01")
+		set("Direction", c.rec.Direction)
 		set("Caller", c.rec.From)
 		set("Called", c.rec.To)
 		set("CallerName", c.set.CallerName)
@@ -38,6 +38,8 @@ func (c *call) params(extra url.Values) url.Values {
 			set("SipDomain", host)
 		}
 	} else {
+		direction, _, _ := strings.Cut(c.rec.Direction, "-") // who placed it is not told
+		set("Direction", direction)
 		set("CallSidLegacy", c.rec.SID)
 		set("ParentCallSidLegacy", c.rec.ParentSID)
 		set("CallerId", c.rec.From)
@@ -159,6 +161,8 @@ func (c *call) completedParams(f url.Values) {
 	}
 	if c.rec.ErrorCode != 0 {
 		f.Set("ErrorCode", strconv.Itoa(c.rec.ErrorCode))
+	}
+	if c.rec.ErrorMessage != "" {
 		f.Set("ErrorMessage", c.rec.ErrorMessage)
 	}
 }

@@ -16,20 +16,23 @@ import (
 func (c *script) Record(ctx context.Context, r *texml.Record) (verbs.Recorded, error) {
 	c.lively.Store(true)
 	stream := c.leg.Stream()
+	o := takeOptions{source: "RecordVerb", track: "inbound", channels: channelsOf(r.Channels == "dual"),
+		trim: r.Trim, format: r.Format, named: r.HasFormat, longest: r.MaxLength, told: r.RecordingCallbacks, send: true}
+	if r.Channels == "dual" {
+		o.track = "both"
+	}
 	if r.PlayBeep {
 		if err := c.sound(ctx, "beep", "", "", media.NewClip(tones.Beep(stream.Rate()), stream.Rate())); err != nil {
-			return verbs.Recorded{Status: "absent", Digits: "hangup"}, err
+			t := c.newTake(r, o)
+			t.rec.Status = "absent"
+			t.save()
+			return verbs.Recorded{SID: t.rec.SID, Status: t.rec.Status, Digits: "hangup"}, err
 		}
 	}
 	if r.Transcription {
 		c.Warn(r, 13620, "recordings are not transcribed by this version of hookswitch")
 	}
 	keys := stream.Keys(ctx)
-	o := takeOptions{source: "RecordVerb", track: "inbound", channels: channelsOf(r.Channels == "dual"),
-		trim: r.Trim, format: r.Format, named: r.HasFormat, longest: r.MaxLength, told: r.RecordingCallbacks, send: true}
-	if r.Channels == "dual" {
-		o.track = "both"
-	}
 	t := c.recordBoth(r, o)
 	if t == nil {
 		return verbs.Recorded{Status: "failed"}, context.Cause(ctx)

@@ -52,17 +52,7 @@ type tap func(func(pcm.Frame)) (remove func())
 // record begins a recording on channel 0 of what own hears. It returns nil, with
 // a warning at n, when there is no room for it; the call goes on.
 func (c *script) record(n texml.Node, o takeOptions, own tap, rate int) *take {
-	t := &take{call: c.call, send: o.send, rec: RecordingRecord{
-		SID: c.s.NewID("RE"), AccountSID: c.rec.AccountSID, CallSID: c.rec.SID, Source: o.source,
-		Track: o.track, Channels: o.channels, Format: cmp.Or(o.format, by(c.set.Dialect, "mp3", "wav")), Status: "in-progress", Started: time.Now(),
-	}}
-	if o.conference != "" {
-		t.rec.CallSID, t.rec.ConferenceSID = "", o.conference
-	}
-	if o.named && o.format == "mp3" {
-		t.mp3 = c.at(n)
-	}
-	t.tell(c, n, o)
+	t := c.newTake(n, o)
 	err := errors.New("this server keeps no recordings")
 	if c.s.Recordings != nil {
 		var file recording.File
@@ -85,10 +75,27 @@ func (c *script) record(n texml.Node, o takeOptions, own tap, rate int) *take {
 	return t
 }
 
+// newTake is a recording that has not begun.
+func (c *script) newTake(n texml.Node, o takeOptions) *take {
+	t := &take{call: c.call, send: o.send, rec: RecordingRecord{
+		SID: c.s.NewID("RE"), AccountSID: c.rec.AccountSID, CallSID: c.rec.SID, Source: o.source,
+		Track: o.track, Channels: o.channels, Format: cmp.Or(o.format, by(c.set.Dialect, "mp3", "wav")), Status: "in-progress", Started: time.Now(),
+	}}
+	if o.conference != "" {
+		t.rec.CallSID, t.rec.ConferenceSID = "", o.conference
+	}
+	if o.named && o.format == "mp3" {
+		t.mp3 = c.at(n)
+	}
+	t.tell(c, n, o)
+	return t
+}
+
 // tell notes whom the recording's status is told.
 func (t *take) tell(c *script, n texml.Node, o takeOptions) {
 	f := url.Values{}
 	if c.set.Dialect == texml.Telnyx {
+		f.Set("CallSid", c.rec.SID) // of a conference's recording, too
 		f.Set("CallSidLegacy", c.rec.SID)
 		f.Set("ConnectionId", connectionID(c.rec.AccountSID))
 	} else {
