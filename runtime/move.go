@@ -86,7 +86,7 @@ func (dl *dialing) converse(ctx, live context.Context, a *attempt) (next *attemp
 // move calls whom the called side asks for, and tells it what became of that. It
 // returns nil when that one was not reached.
 func (dl *dialing) move(ctx context.Context, r *referral) (next *attempt) {
-	dl.note("transfer", r.uri, "", 0)
+	dl.noteURI("transfer", r.uri)
 	crash := verbs.Guard(func() error {
 		a := dl.race(ctx, []target{dl.moved(r.uri)}, nil)
 		if a.err == nil {

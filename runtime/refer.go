@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/hookswitch/hookswitch/texml"
 	"github.com/hookswitch/hookswitch/verbs"
@@ -12,7 +13,7 @@ import (
 // news of it to their end (verbs.Call).
 func (c *script) Refer(ctx context.Context, r *texml.Refer) (verbs.Referred, error) {
 	c.lively.Store(true)
-	c.note("refer", r.URI, "", 0)
+	c.noteURI("refer", r.URI)
 	status, told, err := c.leg.Refer(ctx, r.URI, nil)
 	done := verbs.Referred{Status: "failed", SIPStatus: status}
 	if err != nil {
@@ -52,6 +53,16 @@ func (c *script) Refer(ctx context.Context, r *texml.Refer) (verbs.Referred, err
 	}
 	c.note("referred", done.Status, "", 0)
 	return done, context.Cause(ctx)
+}
+
+// noteURI notes that a call is to go on at uri. Its headers may say who the caller
+// is, and are kept nowhere.
+func (c *call) noteURI(kind, uri string) {
+	at, headers, _ := strings.Cut(uri, "?")
+	if headers != "" {
+		headers = "?" + headers
+	}
+	c.note(kind, at, headers, 0)
 }
 
 // referStatus is what a final status says of the call that REFER asked for.
