@@ -46,13 +46,15 @@ type Store interface {
 	UnfinishedRecordings(ctx context.Context) ([]RecordingRecord, error)
 
 	// Due returns, oldest first and at most limit, the first undelivered
-	// callback of each call, or conference, whose time has come: those behind
-	// it wait, so that a call's callbacks are delivered in order. It leaves out those to the
-	// origins of except, such as https://example.com:8443.
+	// callback of each call, or conference, to each destination, if its time
+	// has come. A destination is a URL without query and fragment. Those behind
+	// it wait, so that each destination is told in order and none waits for
+	// another. Left out are those to the origins of except, such as
+	// https://example.com:8443.
 	Due(ctx context.Context, now time.Time, limit int, except []string) ([]Callback, error)
 
-	// NextDue is when the earliest undelivered callback is to be tried; ok is
-	// false when there is none.
+	// NextDue is when the earliest of these is to be tried; ok is false when
+	// nothing is owed.
 	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
 
 	// Delivered takes a callback off the queue; Retry puts off its next try.

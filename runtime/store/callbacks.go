@@ -10,9 +10,10 @@ import (
 	"github.com/hookswitch/hookswitch/runtime"
 )
 
-// first leaves out the callbacks that stand behind another of their call.
+// first leaves out the callbacks that stand behind another of their call to the
+// same destination.
 const first = `NOT EXISTS (SELECT 1 FROM callbacks before
-	WHERE before.account = c.account AND before.call = c.call AND before.id < c.id)`
+	WHERE before.account = c.account AND before.call = c.call AND before.destination = c.destination AND before.id < c.id)`
 
 // queue adds callbacks behind those that the call owes already.
 func queue(tx *sql.Tx, account, call string, callbacks []runtime.Callback) error {

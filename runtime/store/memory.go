@@ -137,12 +137,17 @@ func (m *Mem) NextDue(ctx context.Context) (at time.Time, ok bool, err error) {
 	return first[0].Due, true, nil
 }
 
-// first returns each call's first owed callback, the longest due first.
+// first returns the first owed callback of each call to each destination, the
+// longest due first.
 func (m *Mem) first() []runtime.Callback {
-	seen := make(map[key]bool)
+	type queue struct{ account, call, destination string }
+	seen := make(map[queue]bool)
 	var first []runtime.Callback
 	for _, cb := range m.callbacks {
-		k := key{cb.AccountSID, cb.CallSID}
+		k := queue{cb.AccountSID, cb.CallSID, cb.URL}
+		if end := strings.IndexAny(cb.URL, "?#"); end >= 0 {
+			k.destination = cb.URL[:end]
+		}
 		if !seen[k] {
 			seen[k] = true
 			first = append(first, cb)

@@ -131,10 +131,10 @@ func TestCallbacksOfARecordingStandBehindThoseOfItsCall(t *testing.T) {
 	both(t, func(t *testing.T, s runtime.Store) {
 		call, room := recorded("AC1", "RE1", "CA1"), recorded("AC1", "RE2", "")
 		room.ConferenceSID = "CF1"
-		save(t, s, record("AC1", "CA1", noon), nil, owed("/answered", at(0)))
-		saveRecorded(t, s, call, owed("/recorded", at(0)))
-		saveRecorded(t, s, room, owed("/room", at(1)), owed("/room/2", at(1)))
-		save(t, s, record("AC1", "CA1", noon), nil, owed("/completed", at(0)))
+		save(t, s, record("AC1", "CA1", noon), nil, owed("/s?answered", at(0)))
+		saveRecorded(t, s, call, owed("/s?recorded", at(0)))
+		saveRecorded(t, s, room, owed("/room", at(1)), owed("/room?2", at(1)))
+		save(t, s, record("AC1", "CA1", noon), nil, owed("/s?completed", at(0)))
 		var got []string
 		for range 3 {
 			got = append(got, urls(t, s, at(1), 10))
@@ -144,14 +144,14 @@ func TestCallbacksOfARecordingStandBehindThoseOfItsCall(t *testing.T) {
 				}
 			}
 		}
-		if want := []string{"/answered /room", "/recorded /room/2", "/completed"}; !slices.Equal(got, want) {
+		if want := []string{"/s?answered /room", "/s?recorded /room?2", "/s?completed"}; !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
 }
 
 // A database of the first version has calls, and callbacks that are owed.
-func TestADatabaseOfVersionOneGetsRecordings(t *testing.T) {
+func TestADatabaseOfVersionOneIsBroughtUpToDate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "calls.db")
 	raw, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -180,7 +180,7 @@ func TestADatabaseOfVersionOneGetsRecordings(t *testing.T) {
 	if call, err := db.Call(t.Context(), "AC1", "CA1"); err != nil || call.Status != "completed" {
 		t.Errorf("got call %+v, %v", call, err)
 	}
-	saveRecorded(t, db, recorded("AC1", "RE1", "CA1"), owed("/recorded", noon))
+	saveRecorded(t, db, recorded("AC1", "RE1", "CA1"), owed("/owed?later", noon))
 	if got := urls(t, db, noon, 10); got != "/owed" {
 		t.Errorf("got due %q, want /owed before what came later", got)
 	}

@@ -246,3 +246,43 @@ func BenchmarkSave(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDue asks what is to be sent next while a server is down: much waits
+// in few queues, as for a conference, or little in many, as for calls. The
+// callbacks that are tried again are due later, those behind them are not.
+func BenchmarkDue(b *testing.B) {
+	for _, bb := range []struct{ calls, each int }{{1, 10_000}, {5000, 2}} {
+		b.Run(fmt.Sprintf("%d calls owe %d each", bb.calls, bb.each), func(b *testing.B) {
+			db, err := Open(filepath.Join(b.TempDir(), "calls.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			err = db.writes.do(b.Context(), func(tx *sql.Tx) error {
+				for n := range bb.calls {
+					all := make([]runtime.Callback, bb.each)
+					for i := range all {
+						all[i] = owed("http://down/status", noon)
+					}
+					all[0].Due = at(100)
+					if err := queue(tx, "AC1", fmt.Sprint("CA", n), all); err != nil {
+						return err
+					}
+				}
+				return queue(tx, "AC1", "CA0", []runtime.Callback{owed("http://up/status", at(1))})
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				due, err := db.Due(b.Context(), at(1), 256, nil)
+				if err != nil || len(due) != 1 {
+					b.Fatalf("got %d due, %v; want 1", len(due), err)
+				}
+				if _, _, err := db.NextDue(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -231,26 +231,26 @@ func TestWhatIsPrivateIsNotKept(t *testing.T) {
 func TestCallbacksComeOneAtATimePerCall(t *testing.T) {
 	both(t, func(t *testing.T, s runtime.Store) {
 		one, two := record("AC1", "CA1", noon), record("AC1", "CA2", noon)
-		save(t, s, one, nil, owed("/1/ringing", at(2)), owed("/1/completed", at(1)))
-		save(t, s, two, nil, owed("/2/ringing", at(1)))
+		save(t, s, one, nil, owed("/1?ringing", at(2)), owed("/1?completed", at(1)))
+		save(t, s, two, nil, owed("/2?ringing", at(1)))
 
 		if got := urls(t, s, at(0), 10); got != "" {
 			t.Errorf("before their time: got %q", got)
 		}
-		if got, want := urls(t, s, at(1), 10), "/2/ringing"; got != want {
+		if got, want := urls(t, s, at(1), 10), "/2?ringing"; got != want {
 			t.Errorf("one that is due stands behind one that is not: got %q, want %q", got, want)
 		}
-		if got, want := urls(t, s, at(9), 10), "/2/ringing /1/ringing"; got != want {
+		if got, want := urls(t, s, at(9), 10), "/2?ringing /1?ringing"; got != want {
 			t.Errorf("longest due first: got %q, want %q", got, want)
 		}
-		if got, want := urls(t, s, at(9), 1), "/2/ringing"; got != want {
+		if got, want := urls(t, s, at(9), 1), "/2?ringing"; got != want {
 			t.Errorf("limit 1: got %q, want %q", got, want)
 		}
 		ids := dueIDs(t, s, at(9))
-		if err := s.Retry(t.Context(), ids["/1/ringing"], 3, at(100)); err != nil {
+		if err := s.Retry(t.Context(), ids["/1?ringing"], 3, at(100)); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Delivered(t.Context(), ids["/2/ringing"]); err != nil {
+		if err := s.Delivered(t.Context(), ids["/2?ringing"]); err != nil {
 			t.Fatal(err)
 		}
 		if got := urls(t, s, at(99), 10); got != "" {
@@ -260,18 +260,18 @@ func TestCallbacksComeOneAtATimePerCall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := owed("/1/ringing", at(100))
-		want.ID, want.AccountSID, want.CallSID, want.Attempts = ids["/1/ringing"], "AC1", "CA1", 3
+		want := owed("/1?ringing", at(100))
+		want.ID, want.AccountSID, want.CallSID, want.Attempts = ids["/1?ringing"], "AC1", "CA1", 3
 		if len(due) != 1 || due[0] != want {
 			t.Errorf("tried again: got %+v, want %+v", due, want)
 		}
 		if err := s.Delivered(t.Context(), want.ID); err != nil {
 			t.Fatal(err)
 		}
-		if got := urls(t, s, at(100), 10); got != "/1/completed" {
-			t.Errorf("after the first: got %q, want /1/completed", got)
+		if got := urls(t, s, at(100), 10); got != "/1?completed" {
+			t.Errorf("after the first: got %q, want /1?completed", got)
 		}
-		if later := dueIDs(t, s, at(100))["/1/completed"]; later <= want.ID {
+		if later := dueIDs(t, s, at(100))["/1?completed"]; later <= want.ID {
 			t.Errorf("got ID %d behind %d, want it to grow", later, want.ID)
 		}
 	})
@@ -297,7 +297,7 @@ func TestNextDueIsWhenThereIsSomethingToDo(t *testing.T) {
 		if _, ok, err := s.NextDue(t.Context()); ok || err != nil {
 			t.Fatalf("empty: got %v, %v", ok, err)
 		}
-		save(t, s, record("AC1", "CA1", noon), nil, owed("/1", at(50)), owed("/1/later", at(1)))
+		save(t, s, record("AC1", "CA1", noon), nil, owed("/1", at(50)), owed("/1?later", at(1)))
 		save(t, s, record("AC1", "CA2", noon), nil, owed("/2", at(60)))
 		next, ok, err := s.NextDue(t.Context())
 		if err != nil || !ok || next != at(50) {
@@ -404,7 +404,7 @@ func TestManyAtOnce(t *testing.T) {
 			wg.Go(func() {
 				call := record("AC1", fmt.Sprint("CA", i), noon)
 				for n := range 20 {
-					err := s.Save(t.Context(), call, []runtime.Event{{At: at(n), Code: n}}, []runtime.Callback{owed(fmt.Sprint(n), noon)})
+					err := s.Save(t.Context(), call, []runtime.Event{{At: at(n), Code: n}}, []runtime.Callback{owed(fmt.Sprint("/s?", n), noon)})
 					if err != nil {
 						t.Error(err)
 					}
