@@ -172,7 +172,7 @@ func TestDialled(t *testing.T) {
 			if diff := Diff(test.want, got); diff != "" {
 				t.Errorf("- is wanted, + is what happened:\n%s", diff)
 			}
-			for range 50 {
+			for range 10 {
 				if again := perform(t, test.script, dials(test.to...)); again != got {
 					t.Fatalf("another play is not like the first:\n%s", Diff(got, again))
 				}
