@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/verbs"
 )
 
@@ -41,9 +42,9 @@ func (c *call) child(set Setup) *call {
 
 // place calls to and returns when it is answered. The error is an *unreached, or
 // the cause of ctx when that ended first, or what told said: it gets each status
-// up to the answer's, and an error of it gives the call up. Settle and end what
-// failed.
-func (c *call) place(ctx context.Context, to Destination, told func(status int) error) error {
+// up to the answer's, with the sound that comes before the answer, nil for none,
+// and an error of it gives the call up. Settle and end what failed.
+func (c *call) place(ctx context.Context, to Destination, told func(status int, early *media.Stream) error) error {
 	to.CallSID, to.AccountSID = c.rec.SID, c.rec.AccountSID
 	c.note("dial", to.To, "", 0)
 	c.save(c.callback(initiated, c.rec.Created))
@@ -75,7 +76,11 @@ func (c *call) place(ctx context.Context, to Destination, told func(status int) 
 			if err := context.Cause(ctx); err != nil {
 				return err
 			}
-			if err := told(status); err != nil {
+			early := leg.Stream()
+			if status >= 200 || len(progress) > 0 { // it may be the answer's sound
+				early = nil
+			}
+			if err := told(status, early); err != nil {
 				return err
 			}
 			if status < 200 {

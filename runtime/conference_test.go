@@ -31,6 +31,7 @@ type guest struct {
 	stream *media.Stream
 	tone   pcm.Clip
 	sent   int // frames
+	early  int // how often we asked for sound before the answer
 	done   chan struct{}
 	end    sync.Once
 
@@ -46,7 +47,7 @@ func newGuest(p *media.Pacer, hz float64) *guest {
 }
 
 func (g *guest) Ring(context.Context) error                { return nil }
-func (g *guest) Early(context.Context) error               { return nil }
+func (g *guest) Early(context.Context) error               { g.early++; return nil }
 func (g *guest) Answer(context.Context) error              { g.stream.Start(); return nil }
 func (g *guest) Reject(context.Context, int, string) error { g.hangUp(); return nil }
 func (g *guest) Hangup(context.Context) error              { g.hangUp(); return nil }

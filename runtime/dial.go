@@ -131,12 +131,12 @@ func (dl *dialing) attempt(t target, to []Destination) *attempt {
 func (dl *dialing) try(ctx context.Context, a *attempt, won *atomic.Bool, early func(*media.Stream)) *attempt {
 	for {
 		a.err = verbs.Guard(func() error {
-			return a.place(ctx, a.to[0], func(status int) error {
+			return a.place(ctx, a.to[0], func(status int, sound *media.Stream) error {
 				switch {
 				case status >= 200 && won.Swap(true):
 					return errLost
-				case status < 200 && early != nil && a.leg.Stream() != nil:
-					early(a.leg.Stream())
+				case sound != nil && early != nil:
+					early(sound)
 				}
 				return nil
 			})

@@ -66,6 +66,15 @@ func (p *phone) ring() {
 	}
 }
 
+// speakEarly lets sound be heard before the answer.
+func (p *phone) speakEarly() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answered = true // as far as Stream knows
+	p.stream.Start()
+	p.progress <- 183
+}
+
 // answer ends what Progress tells with 200, unless that or the call is over.
 func (p *phone) answer() {
 	p.mu.Lock()
@@ -296,6 +305,37 @@ func (x *switchboard) check(t *testing.T, d *dialled) {
 		if p.Err() == nil {
 			t.Errorf("%s: phone %d is still up", d.account, i)
 		}
+	}
+}
+
+// TestTheSoundOfAnAnswerIsNoEarlyMedia holds that a caller who is answered at the
+// bridge gets sound before that only when the called side has sent some before
+// its answer: a 180 may be read when the 200 is at hand already.
+func TestTheSoundOfAnAnswerIsNoEarlyMedia(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		does func(p *phone)
+		want int // 183 to the caller
+	}{
+		{"180 and 200 in one instant", func(p *phone) { p.ring(); p.answer() }, 0},
+		{"180, later 200", func(p *phone) { p.ring(); time.AfterFunc(time.Second, p.answer) }, 0},
+		{"183 with sound and 200 in one instant", func(p *phone) { p.speakEarly(); p.answer() }, 0},
+		{"183 with sound, later 200", func(p *phone) { p.speakEarly(); time.AfterFunc(time.Second, p.answer) }, 1},
+		{"183 with sound, then 180", func(p *phone) { p.speakEarly(); p.ring(); time.AfterFunc(time.Second, p.answer) }, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x := newSwitchboard(`<Response><Dial answerOnBridge="true"><Number statusCallback="/b">+1</Number></Dial></Response>`)
+				d := x.call(t.Context(), "AC1", runtime.Setup{}, func(d *dialled) {
+					test.does(d.phones[0])
+					time.AfterFunc(5*time.Second, d.caller.hangUp)
+				})
+				if d.caller.early != test.want {
+					t.Errorf("the caller got 183 %d times, want %d", d.caller.early, test.want)
+				}
+				x.close(t)
+			})
+		})
 	}
 }
 

@@ -63,7 +63,8 @@ type Outgoing interface {
 	// Progress brings the statuses of the answers as they come, each once: 180,
 	// 183, and a final one, after which it is closed. A final 408 is no answer
 	// at all and 503 no way to get there, unless the other side says just that.
-	// Nobody has to read it.
+	// Nobody has to read it. Stream has the sound of an answer no sooner than
+	// the status of that can be read.
 	Progress() <-chan int
 
 	// Headers are those of the final answer, nil before.

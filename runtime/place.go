@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/texml"
 	"github.com/hookswitch/hookswitch/verbs"
 )
@@ -19,7 +20,7 @@ func (s *Server) Place(ctx context.Context, to Destination, set Setup) CallRecor
 	c := newCall(s, nil, set)
 	c.rec.Status = "queued"
 	ringing, stop := context.WithTimeoutCause(ctx, cmp.Or(set.Patience, patience), errNoAnswer)
-	err := verbs.Guard(func() error { return c.place(ringing, to, func(int) error { return nil }) })
+	err := verbs.Guard(func() error { return c.place(ringing, to, func(int, *media.Stream) error { return nil }) })
 	stop()
 	if err != nil {
 		c.over(ctx, err)

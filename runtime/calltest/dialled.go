@@ -60,6 +60,11 @@ func (p *phone) tone(hz float64, n int) {
 func (p *phone) finish(status int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.conclude(status)
+}
+
+// conclude is finish while p.mu is held.
+func (p *phone) conclude(status int) bool {
 	if p.final {
 		return false
 	}
@@ -70,10 +75,7 @@ func (p *phone) finish(status int) bool {
 }
 
 // answer takes the call of a dialled phone.
-func (p *phone) answer() {
-	p.speaks(context.Background(), true)
-	p.finish(200)
-}
+func (p *phone) answer() { p.speaks(context.Background(), true) }
 
 // refuse ends the call of a dialled phone that has not answered. It is told in
 // the trace as what says: nothing else would tell of it.

@@ -88,15 +88,19 @@ func (p *phone) speaks(ctx context.Context, answered bool) error {
 		defer p.mu.Unlock()
 		return p.err
 	}
-	p.answered = p.answered || answered
-	if p.stream != nil {
-		p.mu.Unlock()
-		return context.Cause(ctx)
-	}
-	stream := media.NewStream(p.stage.pacer, (*memory)(p), p.config(true, true))
-	p.stream = stream
+	stream := p.stream
 	p.mu.Unlock()
-	stream.Start() // sends at once, which takes the lock
+	if stream == nil {
+		stream = media.NewStream(p.stage.pacer, (*memory)(p), p.config(true, true))
+		stream.Start() // sends at once, which takes the lock
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answered = p.answered || answered
+	p.stream = stream
+	if answered && p.progress != nil {
+		p.conclude(200)
+	}
 	return context.Cause(ctx)
 }
 
