@@ -164,10 +164,20 @@ func (dl *dialing) try(ctx context.Context, a *attempt, won *atomic.Bool, early 
 func (dl *dialing) connect(ctx context.Context, a *attempt) *attempt {
 	for {
 		var next *attempt
+		shut := dl.s.bridges.open(dl.bridge())
 		err := verbs.Guard(func() (err error) {
 			next, err = dl.speak(ctx, a)
 			return err
 		})
+		if h, ok := errors.AsType[*handover](err); ok {
+			left := &attempt{call: a.shadow(a.rec), target: a.target} // a is not ours any more
+			if h.give(a) {
+				shut()
+				left.settle(nil)
+				return left
+			}
+		}
+		shut()
 		if to, ok := errors.AsType[*referral](err); ok && ctx.Err() == nil {
 			dl.done.Referred = to.uri
 			to.tell(200) // it is taken on; what comes of it is the document's

@@ -69,10 +69,13 @@ func (dl *dialing) converse(ctx, live context.Context, a *attempt) (next *attemp
 		}
 	})
 	dl.note("bridge", a.rec.SID, "", 0)
+	dl.s.bridges.together(dl.bridge(), part)
 	err = dl.together(live, dl.d, a.leg.Stream())
+	dl.s.bridges.together(dl.bridge(), nil)
+	_, taken := errors.AsType[*handover](err)
 	switch {
 	case err == errMoved:
-	case a.leg.Err() == nil || ctx.Err() != nil: // not the called side's wish
+	case taken, a.leg.Err() == nil || ctx.Err() != nil: // not the called side's wish
 		giveUp(errLost)
 	case busy.Load():
 		dl.ringer = dl.ring(ctx, dl.d)
@@ -88,6 +91,10 @@ func (dl *dialing) converse(ctx, live context.Context, a *attempt) (next *attemp
 func (dl *dialing) move(ctx context.Context, r *referral) (next *attempt) {
 	dl.noteURI("transfer", r.uri)
 	crash := verbs.Guard(func() error {
+		if next = dl.consulted(ctx, r.uri); next != nil {
+			r.tell(200)
+			return nil
+		}
 		a := dl.race(ctx, []target{dl.moved(r.uri)}, nil)
 		if a.err == nil {
 			next = a

@@ -79,6 +79,7 @@ type Server struct {
 	clips     *clips
 	records   *recorder
 	queues    Queues
+	bridges   bridges
 	rooms     Rooms
 	due       chan struct{} // holds one value when a callback was queued
 }
@@ -102,6 +103,7 @@ func New(c Config) *Server {
 	}
 	s.records = newRecorder(s)
 	s.queues = newQueues(c.NewID)
+	s.bridges.of = map[bridgeName]*bridge{}
 	s.rooms = newRooms(s)
 	return s
 }
