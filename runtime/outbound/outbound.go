@@ -27,6 +27,8 @@ type Config struct {
 	Allow, Deny []string
 
 	Countries []string // whose numbers may be called: ISO 3166 codes, such as DE
+
+	File string // that all this stands in, for errors; "" names none
 }
 
 // Trunk is a provider that calls are sent to.
@@ -79,6 +81,7 @@ type Policy struct {
 	trunks      []*trunk
 	allow, deny []pattern
 	countries   []string
+	file        string
 
 	mu sync.Mutex // guards live and budget of trunks
 }
@@ -95,7 +98,7 @@ type trunk struct {
 
 // New checks c. Its error names every slip.
 func New(c Config) (*Policy, error) {
-	p := &Policy{countries: c.Countries}
+	p := &Policy{countries: c.Countries, file: c.File}
 	var slips []error
 	for i, t := range c.Trunks {
 		if slices.ContainsFunc(c.Trunks[:i], func(o Trunk) bool { return o.Name == t.Name }) {
@@ -171,6 +174,25 @@ func (p *Policy) Peers() []string {
 // +, or with 00 or 011 instead, or as digits that a pattern allows; or a sip: or
 // tel: URI. The error is a [*Denied].
 func (p *Policy) Route(target string) (Route, error) {
+	u, n, err := parseTarget(target)
+	switch {
+	case err != nil:
+		return Route{}, err
+	case u != nil:
+		return p.address(*u)
+	}
+	return p.number(n, nil)
+}
+
+// CheckTarget reports what keeps target from being called whatever the rules say.
+// The error is a [*Denied].
+func CheckTarget(target string) error {
+	_, _, err := parseTarget(target)
+	return err
+}
+
+// parseTarget reads a SIP address or else, with a nil u, a number.
+func parseTarget(target string) (u *uri, n number, err error) {
 	target = strings.TrimSpace(target)
 	scheme, rest, ok := strings.Cut(target, ":")
 	if !ok {
@@ -180,21 +202,29 @@ func (p *Policy) Route(target string) (Route, error) {
 	case "sip":
 		u, err := parseURI(rest)
 		if err != nil {
-			return Route{}, &Denied{codeURI, err.Error(), "write sip:name@host, with host:port and ;transport=tcp where needed"}
+			return nil, n, &Denied{codeURI, err.Error(), "write sip:name@host, with host:port and ;transport=tcp where needed"}
 		}
-		return p.address(u)
+		return &u, n, nil
 	case "sips":
-		return Route{}, &Denied{codeURI, "sips: needs TLS, which this version does not speak", "write sip:"}
+		return nil, n, &Denied{codeURI, "sips: needs TLS, which this version does not speak", "write sip:"}
 	case "tel":
 		target = rest
 	case "client":
-		return Route{}, &Denied{codeNumber, "a client has to register first, which this version does not know", "dial its SIP address"}
+		return nil, n, &Denied{codeNumber, "a client has to register first, which this version does not know", "dial its SIP address"}
 	}
-	n, ok := parseNumber(target)
+	n, ok = parseNumber(target)
 	if !ok {
-		return Route{}, &Denied{codeNumber, "what is dialled is no number and no SIP address", "write +14155550100 or sip:name@host"}
+		return nil, n, &Denied{codeNumber, "what is dialled is no number and no SIP address", "write +14155550100 or sip:name@host"}
 	}
-	return p.number(n, nil)
+	return nil, n, nil
+}
+
+// in is a key of the configuration, with the file that it stands in.
+func (p *Policy) in(key string) string {
+	if p.file == "" {
+		return key
+	}
+	return key + " in " + p.file
 }
 
 // Redirect reports whether the call that was placed by way of from may go on
@@ -220,7 +250,7 @@ func (p *Policy) number(n number, t *trunk) (Route, error) {
 	if t == nil {
 		i := slices.IndexFunc(p.trunks, func(t *trunk) bool { return t.Server != "" })
 		if i < 0 {
-			return Route{}, &Denied{codeNumber, "there is no trunk to call numbers with", "write its server and credentials under sip.trunks"}
+			return Route{}, &Denied{codeNumber, "there is no trunk to call numbers with", "write its server and credentials under " + p.in("sip.trunks")}
 		}
 		t = p.trunks[i]
 	}
@@ -233,7 +263,7 @@ func (p *Policy) number(n number, t *trunk) (Route, error) {
 // permit reports whether n may be called over a trunk.
 func (p *Policy) permit(n number) error {
 	if slices.ContainsFunc(p.deny, func(d pattern) bool { return d.matchesNumber(n) }) {
-		return &Denied{codeBlocked, "a pattern of dial.deny matches this number", "remove the pattern if it should be called"}
+		return &Denied{codeBlocked, "a pattern of " + p.in("dial.deny") + " matches this number", "remove the pattern if it should be called"}
 	}
 	allowed := 0 // characters that a pattern names
 	match := false
@@ -243,24 +273,24 @@ func (p *Policy) permit(n number) error {
 		}
 	}
 	if kind, prefix := costly(n); kind != "" && allowed < len(prefix) {
-		return &Denied{codeBlocked, "this is " + kind + " number (+" + prefix + ")", `if it should be called, write a pattern that names it into dial.allow, as in "+` + prefix + `*"`}
+		return &Denied{codeBlocked, "this is " + kind + " number (+" + prefix + ")", `if it should be called, write a pattern that names it into ` + p.in("dial.allow") + `, as in "+` + prefix + `*"`}
 	}
 	if match {
 		return nil
 	}
 	if !n.international {
-		return &Denied{codeNumber, "digits without + and country code are called only if a pattern names them", `write the number as +14155550100, or add it to dial.allow, as in allow: ["100"]`}
+		return &Denied{codeNumber, "digits without + and country code are called only if a pattern names them", `write the number as +14155550100, or add it to ` + p.in("dial.allow") + `, as in allow: ["100"]`}
 	}
 	isos, code := countriesOf(n.digits)
 	if slices.ContainsFunc(isos, func(iso string) bool { return slices.Contains(p.countries, iso) }) {
 		return nil
 	}
 	if len(isos) == 0 {
-		return &Denied{codeCountry, "this number belongs to no country", "write a pattern for it into dial.allow if it should be called"}
+		return &Denied{codeCountry, "this number belongs to no country", "write a pattern for it into " + p.in("dial.allow") + " if it should be called"}
 	}
-	fix := "add " + isos[0] + " to dial.countries"
+	fix := "add " + isos[0] + " to " + p.in("dial.countries")
 	if len(p.countries) == 0 {
-		fix = "write countries: [" + isos[0] + "] under dial"
+		fix = "write countries: [" + isos[0] + "] under " + p.in("dial")
 	}
 	return &Denied{codeCountry, "numbers of " + strings.Join(isos, ", ") + " (+" + code + ") may not be called", fix + ", or a pattern into dial.allow"}
 }
@@ -275,7 +305,7 @@ func (p *Policy) help(digits string, t *trunk) (Route, error) {
 	}
 	if t == nil || !t.Emergency {
 		return Route{}, &Denied{codeEmergency, "this is an emergency number, and no trunk is known to reach the right services",
-			"write emergency: true at a trunk of sip.trunks whose provider has your address and agrees to such calls"}
+			"write emergency: true at a trunk of " + p.in("sip.trunks") + " whose provider has your address and agrees to such calls"}
 	}
 	return t.route(digits, true)
 }
@@ -303,7 +333,7 @@ func (p *Policy) address(u uri) (Route, error) {
 		}
 	}
 	if slices.ContainsFunc(p.deny, func(d pattern) bool { return d.matches(u) }) {
-		return Route{}, &Denied{codeBlocked, "a pattern of dial.deny matches this address", "remove the pattern if it should be called"}
+		return Route{}, &Denied{codeBlocked, "a pattern of " + p.in("dial.deny") + " matches this address", "remove the pattern if it should be called"}
 	}
 	if isLoopback(u.host) {
 		if u.host == "localhost" {
@@ -319,7 +349,7 @@ func (p *Policy) address(u uri) (Route, error) {
 		}
 	}
 	if !match {
-		return Route{}, &Denied{codeBlocked, "the host " + u.host + " may not be called", `add "*@` + strings.Trim(u.host, "[]") + `" to dial.allow`}
+		return Route{}, &Denied{codeBlocked, "the host " + u.host + " may not be called", p.allowing(u)}
 	}
 	n, ok := parseNumber(u.user)
 	switch {
@@ -329,12 +359,22 @@ func (p *Policy) address(u uri) (Route, error) {
 		return Route{URI: u.String()}, nil
 	}
 	if _, help := p.emergency(n); help && !exact {
-		return Route{}, &Denied{codeEmergency, "this may be an emergency number at " + u.host, "write it out in dial.allow, user and host, if it is none, or if its calls reach the right services"}
+		return Route{}, &Denied{codeEmergency, "this may be an emergency number at " + u.host, "write it out in " + p.in("dial.allow") + ", user and host, if it is none, or if its calls reach the right services"}
 	}
 	if kind, prefix := costly(n); kind != "" && named < len(prefix) {
-		return Route{}, &Denied{codeBlocked, "this is " + kind + " number (+" + prefix + ")", `if it should be called, write "+` + prefix + "*@" + u.host + `" into dial.allow`}
+		return Route{}, &Denied{codeBlocked, "this is " + kind + " number (+" + prefix + ")", `if it should be called, write "+` + prefix + "*@" + u.host + `" into ` + p.in("dial.allow")}
 	}
 	return Route{URI: u.String()}, nil
+}
+
+// allowing says what to write so that u may be called.
+func (p *Policy) allowing(u uri) string {
+	all := `"*@` + strings.Trim(u.host, "[]") + `"`
+	exact := u.user + "@" + u.host
+	if u.user == "" || strings.Contains(u.user, "*") || CheckPattern(exact, true) != nil {
+		return "add " + all + " to " + p.in("dial.allow")
+	}
+	return `add "` + exact + `" to ` + p.in("dial.allow") + ", or " + all + " for all of that host"
 }
 
 // atTrunk routes an address at a trunk's server. Numbers there are numbers,
@@ -353,12 +393,12 @@ func (p *Policy) atTrunk(u uri, t *trunk) (Route, error) {
 	}
 	switch {
 	case denied:
-		return Route{}, &Denied{codeBlocked, "a pattern of dial.deny matches this address", "remove the pattern if it should be called"}
+		return Route{}, &Denied{codeBlocked, "a pattern of " + p.in("dial.deny") + " matches this address", "remove the pattern if it should be called"}
 	case named:
 	case u.user == "" || !isLetter(u.user[0]) || digits > 6 || u.phone:
 		// A prefix, a star code or letters for digits: the trunk would
 		// read a number that no rule has seen.
-		return Route{}, &Denied{codeBlocked, "this is neither a plain number nor a name at the trunk " + t.Name, "write +14155550100, or add the address to dial.allow"}
+		return Route{}, &Denied{codeBlocked, "this is neither a plain number nor a name at the trunk " + t.Name, "write +14155550100, or add the address to " + p.in("dial.allow")}
 	}
 	return t.route(u.user, false)
 }

@@ -151,7 +151,12 @@ func TestDeniedSaysWhatToWrite(t *testing.T) {
 		{"no countries", "+493023456", Config{Trunks: provider}, "numbers of DE (+49) may not be called; write countries: [DE] under dial, or a pattern into dial.allow"},
 		{"other countries", "+18765550100", Config{Trunks: provider, Countries: []string{"DE"}}, "numbers of JM (+1876) may not be called; add JM to dial.countries, or a pattern into dial.allow"},
 		{"premium", "+449123456789", Config{Trunks: provider}, `this is a premium or shared-cost number (+449); if it should be called, write a pattern that names it into dial.allow, as in "+449*"`},
-		{"a host", "sip:a@pbx.example.com", Config{}, `the host pbx.example.com may not be called; add "*@pbx.example.com" to dial.allow`},
+		{"a host", "sip:a@pbx.example.com", Config{}, `the host pbx.example.com may not be called; add "a@pbx.example.com" to dial.allow, or "*@pbx.example.com" for all of that host`},
+		{"a host alone", "sip:pbx.example.com", Config{}, `the host pbx.example.com may not be called; add "*@pbx.example.com" to dial.allow`},
+		{"a user that a pattern would read otherwise", "sip:a*@pbx.example.com", Config{}, `the host pbx.example.com may not be called; add "*@pbx.example.com" to dial.allow`},
+		{"with the file, a host", "sip:a@pbx.example.com", Config{File: "pbx.yaml"}, `the host pbx.example.com may not be called; add "a@pbx.example.com" to dial.allow in pbx.yaml, or "*@pbx.example.com" for all of that host`},
+		{"with the file, a country", "+493023456", Config{File: "pbx.yaml", Trunks: provider}, "numbers of DE (+49) may not be called; write countries: [DE] under dial in pbx.yaml, or a pattern into dial.allow"},
+		{"with the file, no trunk", "+493023456", Config{File: "pbx.yaml"}, "there is no trunk to call numbers with; write its server and credentials under sip.trunks in pbx.yaml"},
 		{"an extension", "100", Config{Trunks: provider}, `digits without + and country code are called only if a pattern names them; write the number as +14155550100, or add it to dial.allow, as in allow: ["100"]`},
 	} {
 		_, err := policy(t, c.cfg).Route(c.target)
