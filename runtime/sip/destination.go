@@ -33,6 +33,12 @@ type Destination struct {
 	Codecs []string // as Config.Codecs; nil are the server's
 }
 
+// Check reports what is wrong with d, as Dial would.
+func (d Destination) Check() error {
+	_, _, err := d.check()
+	return err
+}
+
 // check returns the URI and where to send it. Nothing in d may end a line.
 func (d *Destination) check() (uri, at sipgo.Uri, err error) {
 	fields := []struct{ name, value string }{{"URI", d.URI}, {"Proxy", d.Proxy}, {"From", d.From}, {"Display", d.Display}}
