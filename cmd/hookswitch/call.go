@@ -14,8 +14,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hookswitch/hookswitch/flows"
 	"github.com/hookswitch/hookswitch/runtime"
 	"github.com/hookswitch/hookswitch/runtime/outbound"
+	"github.com/hookswitch/hookswitch/runtime/sip"
 )
 
 const callUsage = `usage: hookswitch call SIP_URI FLOW [flags]
@@ -82,6 +84,14 @@ func call(args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "hookswitch call:", err)
 		return 2
 	}
+	to, flow := operands[0], operands[1]
+	if user, _, ok := strings.Cut(to, "@"); ok && !strings.Contains(user, ":") {
+		to = "sip:" + to
+	}
+	if err := checkCall(to, *from, flow, headers); err != nil {
+		fmt.Fprintln(errOut, "hookswitch call:", err)
+		return 2
+	}
 	if folder, err := os.Stat(filepath.Dir(*record)); err != nil || !folder.IsDir() {
 		fmt.Fprintf(errOut, "hookswitch call: --record %s: there is no folder %s\n", *record, filepath.Dir(*record))
 		return 2
@@ -96,10 +106,6 @@ func call(args []string, out, errOut io.Writer) int {
 	if err := override(cfg, *local, "", "", "", *data, *dialect); err != nil {
 		fmt.Fprintln(errOut, "hookswitch call:", err)
 		return 2
-	}
-	to := operands[0]
-	if user, _, ok := strings.Cut(to, "@"); ok && !strings.Contains(user, ":") {
-		to = "sip:" + to
 	}
 	if *local == "" {
 		host := "0.0.0.0"
@@ -130,7 +136,7 @@ func call(args []string, out, errOut io.Writer) int {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 
 	show := newShown(out)
-	p, err := start(ctx, cfg, setting{flow: operands[1], dialect: *dialect, once: true, watch: show.saw}, log)
+	p, err := start(ctx, cfg, setting{flow: flow, dialect: *dialect, config: *configPath, once: true, watch: show.saw}, log)
 	if err != nil {
 		fmt.Fprintln(errOut, "hookswitch call:", err)
 		return 1
@@ -145,6 +151,24 @@ func call(args []string, out, errOut io.Writer) int {
 		return 1
 	}
 	return exitOf[rec.Status]
+}
+
+// checkCall reports what of a command line can never become a call.
+func checkCall(to, from, flow string, headers headerFlags) error {
+	uri, _, _ := strings.Cut(to, "?")
+	if err := outbound.CheckTarget(uri); err != nil {
+		return err
+	}
+	if err := (sip.Destination{URI: "sip:127.0.0.1", From: fromUser(from), Headers: headers}).Check(); err != nil {
+		return err
+	}
+	if strings.HasPrefix(flow, "http://") || strings.HasPrefix(flow, "https://") {
+		return nil
+	}
+	var files flows.Files
+	defer files.Close()
+	_, err := files.Add(flow)
+	return err
 }
 
 // parseOperands parses flags that may stand before, between and after operands.

@@ -46,7 +46,7 @@ func TestE2ECall(t *testing.T) {
 		{"the flow is wrong", "answers", "wrong", nil, 1, []string{"answered", "error: ", ":1:"}},
 		{"the flow dials whom it may not", "answers", "dials", nil, 0, []string{
 			"warning: ", "there is no trunk to call numbers with; write its server and credentials under sip.trunks",
-			"the host example.com may not be called; add \"*@example.com\" to dial.allow", "over"}},
+			"the host example.com may not be called; add \"x@example.com\" to dial.allow in hookswitch.yaml, or \"*@example.com\" for all of that host", "over"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := newCallee(t, tt.scenario, newEar(t).port())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -43,7 +44,8 @@ type program struct {
 
 	store      runtime.Store
 	recordings runtime.Recordings
-	folder     *store.Folder                     // of them; nil when they are in memory
+	folder     *store.Folder
+	passing    string                            // the folder, when it goes with the program; "" when it stays
 	watch      func(sid string, e runtime.Event) // sees every event of every call, in place of the log; may be nil
 	policy     *outbound.Policy
 	web        *webhook.Client
@@ -65,6 +67,7 @@ type program struct {
 type setting struct {
 	flow    string                            // that answers, or runs; "" is what the routes say
 	dialect string                            // "" is the account's
+	config  string                            // file of the configuration; "" is hookswitch.yaml
 	once    bool                              // for one call: nothing is kept
 	watch   func(sid string, e runtime.Event) // sees every event, in place of the log; may be nil
 }
@@ -94,11 +97,15 @@ func start(ctx context.Context, cfg *Config, set setting, log *slog.Logger) (p *
 		return p, err
 	}
 	if set.once {
-		p.store, p.recordings = store.Memory(), store.MemoryRecordings()
+		if err := p.keepForNow(); err != nil {
+			return p, err
+		}
 	} else if err := p.keep(ctx); err != nil {
 		return p, err
 	}
-	if p.policy, err = outbound.New(cfg.Outbound()); err != nil {
+	rules := cfg.Outbound()
+	rules.File = cmp.Or(set.config, "hookswitch.yaml")
+	if p.policy, err = outbound.New(rules); err != nil {
 		return p, err
 	}
 	var key runtime.URLKey
@@ -186,6 +193,20 @@ func (p *program) keep(ctx context.Context) error {
 	return store.Recover(ctx, p.store, p.folder)
 }
 
+// keepForNow opens what keeps records and recordings until the program ends. The
+// sound is in files all the same: encoders read those only.
+func (p *program) keepForNow() (err error) {
+	p.store = store.Memory()
+	if p.passing, err = os.MkdirTemp("", "hookswitch-"); err != nil {
+		return err
+	}
+	if p.folder, err = store.OpenFolder(p.passing); err != nil {
+		return err
+	}
+	p.recordings = p.folder
+	return nil
+}
+
 // routes makes the table of what answers: the flow of the command line alone,
 // or the routes of the configuration, or the demo.
 func (p *program) routes(flow string) error {
@@ -207,7 +228,10 @@ func (p *program) routes(flow string) error {
 		routes = []flows.Route{{To: "*", Flow: "embed:hello.xml"}}
 		p.shown = "the built-in demo"
 	default:
-		p.shown = strconv.Itoa(len(routes)) + " routes of the configuration"
+		p.shown = "1 route of the configuration"
+		if n := len(routes); n > 1 {
+			p.shown = strconv.Itoa(n) + " routes of the configuration"
+		}
 	}
 	for i, r := range routes {
 		if r.Playbook != "" {
@@ -422,6 +446,9 @@ func (p *program) close() error {
 	}
 	if p.folder != nil {
 		errs = append(errs, p.folder.Close())
+	}
+	if p.passing != "" {
+		errs = append(errs, os.RemoveAll(p.passing))
 	}
 	return errors.Join(append(errs, p.files.Close())...)
 }

@@ -97,7 +97,7 @@ func serve(args []string, out, errOut io.Writer) int {
 	signal.Notify(term, syscall.SIGTERM)
 	defer signal.Stop(term)
 
-	p, err := start(ctx, cfg, setting{flow: flow, dialect: *dialect}, log)
+	p, err := start(ctx, cfg, setting{flow: flow, dialect: *dialect, config: *configPath}, log)
 	if err != nil {
 		fmt.Fprintln(errOut, "hookswitch serve:", err)
 		return 1
