@@ -2,6 +2,8 @@ package runtime
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"hash/fnv"
 	"net/http"
 	"net/url"
@@ -12,32 +14,46 @@ import (
 	"github.com/hookswitch/hookswitch/runtime/webhook"
 )
 
-// How callbacks are tried again: after 2 s, 4 s, … up to an hour, for a day.
+// How callbacks are tried again: after 2 s, 4 s, … up to an hour, for a day. One
+// that is refused is tried for the four minutes that a deployment may take.
 const (
-	firstRetry  = 2 * time.Second
-	longestWait = time.Hour
-	giveUp      = 24 * time.Hour
-	atOnce      = 256 // callbacks under way
-	toOneHost   = 32  // of them
+	firstRetry   = 2 * time.Second
+	longestWait  = time.Hour
+	giveUp       = 24 * time.Hour
+	refusedTries = 8
+	atOnce       = 256 // callbacks under way
+	toOneHost    = 32  // of them
 )
 
 // Signer finds what signs the callbacks of an account; ok is false when the
 // account is no more.
 type Signer func(accountSID string, telnyx bool) (s webhook.Signer, ok bool)
 
-// Deliver sends the callbacks that are owed, those of one call in their order,
-// each until it is taken with a 2xx or a day is over. A host that is slow to
-// take its own keeps nobody else waiting. Deliver returns when ctx ends and
-// what is under way is done; the rest stays in the store.
+// Deliver sends the callbacks that are owed, those of one call to one
+// destination in their order, each until it is taken with a 2xx, is refused for
+// minutes or a day is over. A host that is slow to take its own keeps nobody
+// else waiting. Once the server is closed, Deliver sends what was due then, each
+// once, and returns nil. When ctx ends it breaks off what is under way, which
+// may be sent again after the next start, and returns the cause. What is not
+// delivered stays in the store.
 func (s *Server) Deliver(ctx context.Context, sign Signer) error {
 	done := make(chan Callback)
 	under := underWay{ids: map[int64]bool{}, hosts: map[string]int{}}
+	closed, last := s.closed, time.Time{} // last is when it was closed
 	for {
-		for _, cb := range s.next(ctx, under) {
+		now := time.Now()
+		if !last.IsZero() {
+			now = last
+		}
+		for _, cb := range s.next(ctx, now, under) {
+			r, err := s.request(cb, sign)
 			go func() {
-				s.deliver(ctx, cb, sign)
+				s.deliver(ctx, cb, r, err)
 				done <- cb
 			}()
+		}
+		if !last.IsZero() && len(under.ids) == 0 {
+			return context.Cause(ctx)
 		}
 		wake := time.NewTimer(s.untilDue(ctx, len(under.ids) > 0))
 		select {
@@ -45,6 +61,8 @@ func (s *Server) Deliver(ctx context.Context, sign Signer) error {
 		case cb := <-done:
 			under.remove(cb)
 		case <-wake.C:
+		case <-closed:
+			closed, last = nil, time.Now()
 		case <-ctx.Done():
 			for len(under.ids) > 0 {
 				under.remove(<-done)
@@ -81,12 +99,12 @@ func (u underWay) full() (origins []string) {
 	return origins
 }
 
-// next returns what is due and there is room for, and adds it to what is under
-// way.
-func (s *Server) next(ctx context.Context, under underWay) (begin []Callback) {
+// next returns what is due at now and there is room for, and adds it to what is
+// under way.
+func (s *Server) next(ctx context.Context, now time.Time, under underWay) (begin []Callback) {
 	for {
 		limit := atOnce + len(under.ids)
-		owed, err := s.Store.Due(ctx, time.Now(), limit, under.full())
+		owed, err := s.Store.Due(ctx, now, limit, under.full())
 		if err != nil && ctx.Err() == nil {
 			s.Log.Error("callbacks could not be read from the store", "error", err)
 		}
@@ -126,53 +144,80 @@ func (s *Server) untilDue(ctx context.Context, underWay bool) time.Duration {
 	}
 }
 
-// deliver tries one callback once.
-func (s *Server) deliver(ctx context.Context, cb Callback, sign Signer) {
+// request is what a callback sends. The error is why it never can be sent.
+func (s *Server) request(cb Callback, sign Signer) (r webhook.Request, err error) {
 	form, err := url.ParseQuery(cb.Form)
 	if err != nil {
-		s.Log.Error("a stored callback cannot be read; it is dropped", "call", cb.CallSID, "error", err)
-		s.settle(s.Store.Delivered(ctx, cb.ID), cb)
-		return
+		return r, fmt.Errorf("it cannot be read: %w", err)
 	}
-	signer, ok := sign(cb.AccountSID, form.Has("CallSidLegacy"))
+	telnyx := form.Has("CallSidLegacy")
+	signer, ok := sign(cb.AccountSID, telnyx)
 	if !ok {
-		s.Log.Warn("a callback's account is gone; it is dropped", "call", cb.CallSID, "account", cb.AccountSID)
-		s.settle(s.Store.Delivered(ctx, cb.ID), cb)
-		return
+		return r, fmt.Errorf("the account %s is gone", cb.AccountSID)
 	}
 	if u := form.Get("RecordingUrl"); u != "" {
-		form.Set("RecordingUrl", s.toldURL(cb.AccountSID, u, form.Has("CallSidLegacy")))
+		form.Set("RecordingUrl", s.toldURL(cb.AccountSID, u, telnyx))
 	}
-	if s.Observe != nil {
-		s.Observe(cb.CallSID, Event{At: time.Now(), Kind: "callback", Text: cb.Method + " " + webhook.Redact(cb.URL), Private: cb.Form})
-	}
-	_, err = s.Web.Do(ctx, webhook.Request{
+	s.observe(cb, Event{Kind: "callback", Text: cb.Method + " " + webhook.Redact(cb.URL), Private: cb.Form})
+	return webhook.Request{
 		URL: cb.URL, Method: cb.Method, Form: form, Sign: signer,
 		Header: http.Header{"I-Twilio-Idempotency-Token": {cb.Token}},
-	})
-	if ctx.Err() != nil && err != nil {
-		return // not its fault: it is still owed
-	}
-	if err == nil {
-		s.settle(s.Store.Delivered(ctx, cb.ID), cb)
+	}, nil
+}
+
+// deliver tries one callback once, or drops it when it has no request.
+func (s *Server) deliver(ctx context.Context, cb Callback, r webhook.Request, err error) {
+	stored := context.WithoutCancel(ctx) // what is known of it must not be lost
+	if err != nil {
+		s.Log.Error("a callback is dropped", "call", cb.CallSID, "error", err)
+		s.settle(s.Store.Delivered(stored, cb.ID), cb)
 		return
+	}
+	_, err = s.Web.Do(ctx, r)
+	if err == nil {
+		s.settle(s.Store.Delivered(stored, cb.ID), cb)
+		return
+	}
+	if ctx.Err() != nil {
+		return // not its fault: it is still owed
 	}
 	code := 15003
 	if strings.HasPrefix(cb.CallSID, "CF") { // news of a conference
 		code = 16011
 	}
-	s.Log.Warn("a status callback was not taken", "call", cb.CallSID, "code", code, "try", cb.Attempts+1, "error", err)
-	if s.Observe != nil {
-		s.Observe(cb.CallSID, Event{At: time.Now(), Kind: "warning", Code: code,
-			Text: "status callback try " + strconv.Itoa(cb.Attempts+1) + " failed: " + err.Error()})
-	}
-	if time.Since(cb.Created) > giveUp {
-		s.settle(s.Store.Delivered(ctx, cb.ID), cb)
+	try := cb.Attempts + 1
+	s.Log.Warn("a status callback was not taken", "call", cb.CallSID, "code", code, "try", try, "error", err)
+	text := "status callback try " + strconv.Itoa(try) + " failed"
+	if time.Since(cb.Created) > giveUp || refused(err) && try >= refusedTries {
+		s.observe(cb, Event{Kind: "warning", Code: code, Text: text + ", it was the last: " + err.Error()})
+		s.settle(s.Store.Delivered(stored, cb.ID), cb)
 		return
 	}
+	s.observe(cb, Event{Kind: "warning", Code: code, Text: text + ": " + err.Error()})
 	wait := min(firstRetry<<min(cb.Attempts, 20), longestWait)
 	wait += jitter(cb, wait/10)
-	s.settle(s.Store.Retry(ctx, cb.ID, cb.Attempts+1, time.Now().Add(wait)), cb)
+	s.settle(s.Store.Retry(stored, cb.ID, try, time.Now().Add(wait)), cb)
+}
+
+// refused reports whether the answer says that a further try is of no use: a 4xx
+// other than Request Timeout, Too Early and Too Many Requests.
+func refused(err error) bool {
+	var e *webhook.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return e.Status >= 400 && e.Status <= 499
+}
+
+func (s *Server) observe(cb Callback, e Event) {
+	if s.Observe != nil {
+		e.At = time.Now()
+		s.Observe(cb.CallSID, e)
+	}
 }
 
 func (s *Server) settle(err error, cb Callback) {

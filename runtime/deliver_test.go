@@ -94,9 +94,9 @@ func TestCallbacksOfACallWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := true
 		tries := delivering(t, []runtime.Callback{
-			{CallSID: "CA1", URL: "http://a/1"}, {CallSID: "CA1", URL: "http://a/2"}, {CallSID: "CA2", URL: "http://a/other"},
+			{CallSID: "CA1", URL: "http://a/s?1"}, {CallSID: "CA1", URL: "http://a/s?2"}, {CallSID: "CA2", URL: "http://a/s?other"},
 		}, time.Hour, func(_ context.Context, r webhook.Request) error {
-			if r.URL == "http://a/1" && down {
+			if r.URL == "http://a/s?1" && down {
 				down = false
 				return errDown
 			}
@@ -107,10 +107,63 @@ func TestCallbacksOfACallWaitForEachOther(t *testing.T) {
 			order = append(order, fmt.Sprintf("%s %v", x.url, x.at.Round(time.Second)))
 		}
 		slices.Sort(order[:2]) // two calls at once
-		if got, want := strings.Join(order, ", "), "http://a/1 0s, http://a/other 0s, http://a/1 2s, http://a/2 2s"; got != want {
+		if got, want := strings.Join(order, ", "), "http://a/s?1 0s, http://a/s?other 0s, http://a/s?1 2s, http://a/s?2 2s"; got != want {
 			t.Errorf("tried %s; want %s", got, want)
 		}
 	})
+}
+
+func TestADeadURLHoldsNoOtherUp(t *testing.T) {
+	for _, sid := range []string{"CA1", "CF1"} {
+		synctest.Test(t, func(t *testing.T) {
+			tries := delivering(t, []runtime.Callback{
+				{CallSID: sid, URL: "http://a/dead?1"}, {CallSID: sid, URL: "http://a/dead?2"}, {CallSID: sid, URL: "http://a/s?1"}, {CallSID: sid, URL: "http://a/s?2"},
+			}, time.Second, func(_ context.Context, r webhook.Request) error {
+				if strings.HasPrefix(r.URL, "http://a/dead") {
+					return errDown
+				}
+				return nil
+			})
+			var order []string
+			for _, x := range tries {
+				order = append(order, x.url)
+			}
+			slices.Sort(order) // two destinations at once
+			if got, want := strings.Join(order, " "), "http://a/dead?1 http://a/s?1 http://a/s?2"; got != want {
+				t.Errorf("of %s, tried %s; want %s", sid, got, want)
+			}
+		})
+	}
+}
+
+// TestARefusedCallbackIsTriedForMinutes: a day is for servers that are down.
+func TestARefusedCallbackIsTriedForMinutes(t *testing.T) {
+	for _, tt := range []struct {
+		status, tries int // in an hour
+	}{
+		{400, 8}, {401, 8}, {404, 8}, {410, 8}, {499, 8},
+		{408, 11}, {425, 11}, {429, 11}, {500, 11}, {503, 11}, {302, 11}, {0, 11},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			tries := delivering(t, []runtime.Callback{{CallSID: "CA1", URL: "http://a/s?1"}, {CallSID: "CA1", URL: "http://a/s?2"}}, time.Hour,
+				func(_ context.Context, r webhook.Request) error {
+					if r.URL == "http://a/s?2" {
+						return nil
+					}
+					return &webhook.Error{Code: 11200, URL: r.URL, Status: tt.status, Err: errDown}
+				})
+			given := tries[len(tries)-1].url == "http://a/s?2"
+			if given {
+				tries = tries[:len(tries)-1]
+			}
+			if len(tries) != tt.tries || given != (tt.tries == 8) {
+				t.Errorf("status %d: tried %d times in an hour, the one behind it then: %t; want %d", tt.status, len(tries), given, tt.tries)
+			}
+			if last := tries[len(tries)-1].at; given && (last < 4*time.Minute || last > 5*time.Minute) {
+				t.Errorf("status %d: last tried after %v, want four minutes", tt.status, last)
+			}
+		})
+	}
 }
 
 func TestAStuckHostHoldsNobodyUp(t *testing.T) {

@@ -82,6 +82,8 @@ type Server struct {
 	bridges   bridges
 	rooms     Rooms
 	due       chan struct{} // holds one value when a callback was queued
+	closed    chan struct{} // closed with the server
+	close     func()        // closes it, once
 }
 
 // New returns a server. Close it when its calls are over.
@@ -100,7 +102,9 @@ func New(c Config) *Server {
 		documents: texml.NewCache(1024),
 		clips:     newClips(128 << 20),
 		due:       make(chan struct{}, 1),
+		closed:    make(chan struct{}),
 	}
+	s.close = sync.OnceFunc(func() { close(s.closed) })
 	s.records = newRecorder(s)
 	s.queues = newQueues(c.NewID)
 	s.bridges.of = map[bridgeName]*bridge{}
@@ -111,9 +115,12 @@ func New(c Config) *Server {
 // Rooms are the conferences that are not over.
 func (s *Server) Rooms() Rooms { return s.rooms }
 
-// Close waits until the records of finished calls are stored. Callbacks that
-// are still owed stay in the store for the next start.
-func (s *Server) Close() { s.records.close() }
+// Close waits until the records of finished calls are stored. Then [Server.Deliver]
+// sends what is due and returns.
+func (s *Server) Close() {
+	s.records.close()
+	s.close()
+}
 
 // newID is prefix and 128 random bits, as the platforms write their SIDs.
 func newID(prefix string) string {

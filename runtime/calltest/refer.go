@@ -73,7 +73,7 @@ func (p *phone) later(ctx context.Context, d time.Duration) error {
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return p.stage.enter(ctx, p.sid)
+		return p.stage.enter(ctx, p.sid, "")
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-p.done:

@@ -1,6 +1,7 @@
 package calltest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -37,8 +38,9 @@ type stage struct {
 
 // turn is somebody who waits for its turn on the stage.
 type turn struct {
-	sid string // of the call it is for; "" when that is not known
-	now chan struct{}
+	sid  string // of the call it is for; "" when that is not known
+	what string // is asked for
+	now  chan struct{}
 }
 
 func newStage(s *Script, tr *trace, pacer *media.Pacer, ids *ids) *stage {
@@ -80,19 +82,23 @@ func (st *stage) run() {
 	st.calls.Wait()
 }
 
-// letOn lets those on who wait for their turn: all of one call, the one that
-// began first; those of no known call at the end. It reports whether there
-// were any.
+// letOn lets on who waits for its turn: of the call that began first; those of no
+// known call at the end. Of one call's requests, which are made at once when
+// they are callbacks to several URLs, those for one thing are let on, in the
+// order of what they are for. It reports whether anybody waited.
 func (st *stage) letOn() bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if len(st.waiting) == 0 {
 		return false
 	}
-	first := slices.MinFunc(st.waiting, func(a, b *turn) int { return st.ids.age(a.sid) - st.ids.age(b.sid) }).sid
-	st.trace.moment(first)
+	order := func(a, b *turn) int {
+		return cmp.Or(st.ids.age(a.sid)-st.ids.age(b.sid), cmp.Compare(a.what, b.what))
+	}
+	first := slices.MinFunc(st.waiting, order)
+	st.trace.moment(first.sid)
 	st.waiting = slices.DeleteFunc(st.waiting, func(t *turn) bool {
-		if st.ids.age(t.sid) == st.ids.age(first) {
+		if order(t, first) == 0 {
 			close(t.now)
 			return true
 		}
@@ -101,14 +107,14 @@ func (st *stage) letOn() bool {
 	return true
 }
 
-// enter waits for the turn of the call sid.
-func (st *stage) enter(ctx context.Context, sid string) error {
+// enter waits for the turn of the call sid to do what.
+func (st *stage) enter(ctx context.Context, sid, what string) error {
 	st.mu.Lock()
 	if st.open {
 		st.mu.Unlock()
 		return context.Cause(ctx)
 	}
-	t := &turn{sid, make(chan struct{})}
+	t := &turn{sid, what, make(chan struct{})}
 	st.waiting = append(st.waiting, t)
 	st.mu.Unlock()
 	st.news()
@@ -247,7 +253,7 @@ var errNoLetters = errors.New("this script has dialled all of its legs, B to Z")
 
 // dial is runtime.Config.Dial.
 func (st *stage) dial(ctx context.Context, to runtime.Destination) (runtime.Outgoing, error) {
-	if err := st.enter(ctx, to.CallSID); err != nil {
+	if err := st.enter(ctx, to.CallSID, ""); err != nil {
 		return nil, err
 	}
 	st.mu.Lock()

@@ -124,14 +124,14 @@ type staged struct {
 
 func (w staged) Do(ctx context.Context, r webhook.Request) (*webhook.Response, error) {
 	w.stage.trace.requested(r)
-	if err := w.stage.enter(ctx, r.Form.Get("CallSid")); err != nil {
+	if err := w.stage.enter(ctx, r.Form.Get("CallSid"), r.Method+" "+r.URL); err != nil {
 		return nil, err
 	}
 	return w.Web.Do(ctx, r)
 }
 
 func (w staged) Media(ctx context.Context, url string) (*webhook.Response, error) {
-	if err := w.stage.enter(ctx, ""); err != nil {
+	if err := w.stage.enter(ctx, "", url); err != nil {
 		return nil, err
 	}
 	return w.Web.Media(ctx, url)
