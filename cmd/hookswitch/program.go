@@ -413,6 +413,10 @@ func (p *program) drain(ctx context.Context) {
 	}
 }
 
+// lastCallbacks is how long callbacks may take when the program ends. The rest is
+// sent after the next start.
+const lastCallbacks = 5 * time.Second
+
 // close ends all calls and then every part, in the order of the sound's way.
 func (p *program) close() error {
 	var errs []error
@@ -427,8 +431,10 @@ func (p *program) close() error {
 		p.calls.Close()
 	}
 	if p.stop != nil {
+		late := time.AfterFunc(lastCallbacks, p.stop)
+		<-p.delivered // each that is due has been tried
+		late.Stop()
 		p.stop()
-		<-p.delivered
 	}
 	p.following.Wait()
 	if p.http != nil { // it was there as long as callbacks told of recordings
