@@ -23,7 +23,6 @@ var inQueue = []string{"Say", "Play", "Pause", "Gather", "Redirect", "Leave", "H
 func (c *script) Enqueue(ctx context.Context, e *texml.Enqueue) (verbs.Queued, error) {
 	c.lively.Store(true)
 	if e.Queue == "" {
-		c.Warn(e, 14220, "<Enqueue> with a workflow or a task needs TaskRouter, which hookswitch has not; put the name of a queue inside")
 		return verbs.Queued{Result: "system-error"}, context.Cause(ctx)
 	}
 	w := &Waiting{CallSID: c.rec.SID, Stream: c.leg.Stream(), Taken: make(chan *Taking, 1), Gone: make(chan struct{})}

@@ -29,9 +29,6 @@ func (c *script) Record(ctx context.Context, r *texml.Record) (verbs.Recorded, e
 			return verbs.Recorded{SID: t.rec.SID, Status: t.rec.Status, Digits: "hangup"}, err
 		}
 	}
-	if r.Transcription {
-		c.Warn(r, 13620, "recordings are not transcribed by this version of hookswitch")
-	}
 	keys := stream.Keys(ctx)
 	t := c.recordBoth(r, o)
 	if t == nil {

@@ -35,7 +35,7 @@ func (e *element) attr(name string, code int) attr {
 func (a attr) on(d Dialect) attr {
 	if a.index >= 0 && a.e.p.dialect != d {
 		other := a.e.p.dialect
-		a.slip(Note, 0, other.markup()+" has no attribute "+a.name+" on <"+a.e.name+">; "+d.markup()+" has it, and it is used here",
+		a.slip(Note, 0, other.markup()+" has no attribute "+a.name+" on <"+a.e.name+">; "+d.markup()+" has it, and it is understood here",
 			"", other.markup()+" ignores it")
 	}
 	return a

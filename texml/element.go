@@ -23,7 +23,7 @@ func is[T any](e *element, telnyx, twilio T) T { return by(e.p.dialect, telnyx, 
 // only notes that one markup alone has this element.
 func (e *element) only(d Dialect) {
 	if have := e.p.dialect; have != d {
-		e.slip(Note, 0, have.markup()+" has no <"+e.name+">; "+d.markup()+" has it, and it is run here", "",
+		e.slip(Note, 0, have.markup()+" has no <"+e.name+">; "+d.markup()+" has it, and it is understood here", "",
 			is(e, "Telnyx drops it and says nothing", "Twilio skips it with warning 12200"))
 	}
 }

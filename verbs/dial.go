@@ -3,7 +3,6 @@ package verbs
 import (
 	"context"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -39,9 +38,7 @@ type Dialed struct {
 type dial struct{ *texml.Dial }
 
 func (d dial) Run(ctx context.Context, call Call) (Next, error) {
-	d.ignored(func(n texml.Node, what string) {
-		call.Warn(n, 0, what+" is not supported by this version of hookswitch and was ignored")
-	})
+	warn(call, d.Dial)
 	if !d.AnswerOnBridge || !calls(d.Nouns[0]) {
 		if err := call.Answer(ctx); err != nil {
 			return Next{}, err
@@ -68,40 +65,6 @@ func (d dial) Run(ctx context.Context, call Call) (Next, error) {
 		next.Fetch = &Fetch{URL: d.Action, Method: d.Method, Form: d.form(done, call.Dialect()), Outcome: true}
 	}
 	return next, err
-}
-
-// ignored tells the attributes of d and of its nouns that this version cannot do,
-// each once, where it stands first.
-func (d dial) ignored(tell func(n texml.Node, what string)) {
-	told := map[string]bool{}
-	check := func(n texml.Node, what string, asked bool) {
-		if asked && !told[what] {
-			told[what] = true
-			tell(n, what)
-		}
-	}
-	check(d.Dial, "callReason", d.CallReason != "")
-	check(d.Dial, "events", d.Events != "")
-	check(d.Dial, "passports", d.Passports != "")
-	check(d.Dial, "recordingConfigurationId", d.RecordingConfigurationID != "")
-	for _, n := range d.Nouns {
-		var leg texml.Leg
-		switch n := n.(type) {
-		case *texml.Number:
-			leg = n.Leg
-			check(n, "byoc", n.BYOC != "")
-		case *texml.Sip:
-			leg = n.Leg
-		default:
-			continue
-		}
-		check(n, "machineDetection", leg.AMD.Mode != "")
-		check(n, "deepfakeDetection", leg.DeepfakeDetection)
-		check(n, "sipRegion", leg.SIPRegion != "US")
-		for _, event := range []string{"amd", "dtmf", "deepfake"} {
-			check(n, "statusCallbackEvent "+event, slices.Contains(leg.StatusCallbackEvent, event))
-		}
-	}
 }
 
 // calls reports whether a noun is somebody to be called.

@@ -26,6 +26,7 @@ func (e enqueue) Run(ctx context.Context, call Call) (Next, error) {
 	if err := call.Answer(ctx); err != nil {
 		return Next{}, err
 	}
+	warn(call, e.Enqueue)
 	done, err := call.Enqueue(ctx, e.Enqueue)
 	if err != nil && context.Cause(ctx) == nil {
 		return Next{}, err

@@ -20,9 +20,7 @@ func (g gather) Run(ctx context.Context, call Call) (Next, error) {
 	if err := call.Answer(ctx); err != nil {
 		return Next{}, err
 	}
-	if slices.Contains(g.Input, "speech") {
-		call.Warn(g.Gather, 13326, "<Gather> cannot hear speech in this version of hookswitch; it listens to keys only")
-	}
+	warn(call, g.Gather)
 	var prompts sync.WaitGroup
 	defer prompts.Wait() // the next verb must not speak over our prompt
 	ctx, stop := context.WithCancel(ctx)

@@ -43,7 +43,7 @@ func (p play) sound(ctx context.Context, call Call) (Sound, error) {
 	var err error
 	if p.MediaStorage {
 		err = errors.New("there is no media storage")
-		call.Warn(p.Play, code, "<Play> cannot have a stored sound, as hookswitch stores none; write the URL of a file, without mediaStorage")
+		warn(call, p.Play)
 	} else {
 		sound, err = call.Load(ctx, p.Play, p.URL, code)
 	}

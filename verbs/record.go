@@ -37,6 +37,7 @@ func (r record) Run(ctx context.Context, call Call) (Next, error) {
 	if err := call.Answer(ctx); err != nil {
 		return Next{}, err
 	}
+	warn(call, r.Record)
 	done, err := call.Record(ctx, r.Record)
 	switch {
 	case r.Action == "" && (call.Dialect() == texml.Telnyx || done.Status == "failed" && done.SID == ""):

@@ -13,11 +13,10 @@ func (s start) Run(ctx context.Context, call Call) (Next, error) {
 	if err := call.Answer(ctx); err != nil {
 		return Next{}, err
 	}
+	warn(call, s.Start)
 	for _, n := range s.Services {
 		if r, ok := n.(*texml.Recording); ok {
 			call.StartRecording(r)
-		} else {
-			call.Warn(n, 0, "<"+n.Name()+"> is not supported by this version of hookswitch and was skipped")
 		}
 	}
 	return Next{}, context.Cause(ctx)

@@ -10,11 +10,9 @@ import (
 type stop struct{ *texml.Stop }
 
 func (s stop) Run(ctx context.Context, call Call) (Next, error) {
+	warn(call, s.Stop)
 	for _, service := range s.Services {
-		switch {
-		case service.Kind != "Recording":
-			call.Warn(s.Stop, 0, "<"+service.Kind+"> is not supported by this version of hookswitch and was skipped")
-		case !call.StopRecording(ctx, service.Label):
+		if service.Kind == "Recording" && !call.StopRecording(ctx, service.Label) {
 			call.Warn(s.Stop, 0, "<Stop>: no such recording is under way")
 		}
 	}

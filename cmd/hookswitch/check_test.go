@@ -128,6 +128,38 @@ func TestTheDialectCounts(t *testing.T) {
 	}
 }
 
+// TestCheckTellsWhatACallOnlyWarnsOf holds that nothing comes as a surprise in a
+// call, and that no note says of a thing that it is done when it is not.
+func TestCheckTellsWhatACallOnlyWarnsOf(t *testing.T) {
+	written(t, map[string]string{"a.xml": `<Response>
+<Dial callReason="a"><Number machineDetection="Enable">+15550101</Number></Dial>
+<Dial><Client>joe</Client></Dial>
+<Gather><Play mediaStorage="true">hello</Play></Gather>
+<Record transcribe="true"/>
+</Response>`})
+	code, out, _ := checking("a.xml")
+	if code != 0 {
+		t.Errorf("exit %d, want 0: these are notes", code)
+	}
+	for _, want := range []string{
+		"a.xml:2:1: note: callReason is not supported by this version of hookswitch and is ignored\n",
+		"a.xml:2:22: note: machineDetection is not supported by this version of hookswitch and is ignored\n",
+		"a.xml:3:7: note: TeXML has no <Client>; TwiML has it, and it is understood here",
+		"a.xml:3:7: note: client:joe is not registered; phones cannot register with this version of hookswitch\n",
+		"a.xml:4:9: note: <Play> cannot have a stored sound",
+		"a.xml:5:1: note: recordings are not transcribed by this version of hookswitch",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	for _, untrue := range []string{"it is run here", "it is used here"} {
+		if strings.Contains(out, untrue) {
+			t.Errorf("%q is in\n%s", untrue, out)
+		}
+	}
+}
+
 func TestTheJSONOfCheck(t *testing.T) {
 	written(t, slips)
 	_, out, _ := checking("--format", "json", "menu.xml", "hookswitch.dev.yaml")

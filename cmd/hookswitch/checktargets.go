@@ -112,9 +112,32 @@ func checkedDocument(source string, body []byte, d texml.Dialect) checked {
 		if !verbs.Supported(n) && !slices.ContainsFunc(slips, func(s *texml.Error) bool { return s.Pos == n.At() && s.Level > texml.Note }) {
 			slips = append(slips, note(source, n.At(), "this version does not run <"+n.Name()+"> yet; on a call it is skipped"))
 		}
+		slips = append(slips, limits(source, n)...)
 	}
 	inOrder(slips)
 	return checked{source: source, body: body, slips: slips}
+}
+
+// limits are what n asks for and a call warns of.
+func limits(source string, n texml.Node) (slips texml.Errors) {
+	for _, l := range verbs.Limits(n) {
+		slip := note(source, l.Node.At(), l.Msg)
+		slip.Code = l.Code
+		slips = append(slips, slip)
+	}
+	switch n := n.(type) {
+	case *texml.Gather:
+		for _, prompt := range n.Prompts {
+			slips = append(slips, limits(source, prompt)...)
+		}
+	case *texml.Dial:
+		for _, noun := range n.Nouns {
+			if c, ok := noun.(*texml.Client); ok {
+				slips = append(slips, note(source, c.At(), notRegistered(c.Identity).Error()))
+			}
+		}
+	}
+	return slips
 }
 
 func inOrder(slips texml.Errors) {
