@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/hookswitch/hookswitch/media/pcm"
 	"github.com/hookswitch/hookswitch/media/recording"
@@ -53,6 +55,8 @@ func (s *shelf) SaveRecording(_ context.Context, r RecordingRecord, _ []Callback
 	s.statuses = append(s.statuses, r.Status)
 	return nil
 }
+
+func (*shelf) Save(context.Context, CallRecord, []Event, []Callback) error { return nil }
 
 func (s *shelf) Recording(_ context.Context, account, sid string) (RecordingRecord, error) {
 	if account != "AC1" || !slices.Contains(s.own, sid) {
@@ -125,6 +129,49 @@ func TestPauseOfARecording(t *testing.T) {
 			if !slices.Equal(keep.statuses, want) {
 				t.Errorf("got statuses %v, want %v", keep.statuses, want)
 			}
+		})
+	}
+}
+
+// encoder is a shelf whose files take a second to be finished.
+type encoder struct{ *shelf }
+
+func (encoder) Commit(context.Context, string, string) (string, error) {
+	time.Sleep(time.Second)
+	return "mp3", nil
+}
+
+func TestALongRecordingIsFinishedBeside(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		length time.Duration
+		waits  time.Duration
+	}{
+		{"a minute is ready when it ends", time.Minute, time.Second},
+		{"more is not waited for", time.Minute + pcm.FrameTime, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				keep := &shelf{buffers: map[string]*recording.Buffer{}}
+				s := testScript(t, encoder{keep}, keep)
+				var hear func(pcm.Frame)
+				own := func(f func(pcm.Frame)) func() { hear = f; return func() {} }
+				rec := s.record(nil, takeOptions{channels: 1}, own, 8000)
+				for range int(test.length / pcm.FrameTime) {
+					hear(pcm.Tone(8000, pcm.FrameTime, 0.3, 440).Samples)
+				}
+				began := time.Now()
+				if done := rec.stop(t.Context()); done.Duration != test.length {
+					t.Errorf("it lasts %v, want %v", done.Duration, test.length)
+				}
+				if waited := time.Since(began); waited != test.waits {
+					t.Errorf("its end took %v, want %v", waited, test.waits)
+				}
+				s.finishing.Wait()
+				if took := time.Since(began); took != time.Second {
+					t.Errorf("the file was there after %v, want 1s", took)
+				}
+			})
 		})
 	}
 }
