@@ -3,6 +3,7 @@ package verbs
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -65,6 +66,39 @@ func (d dial) Run(ctx context.Context, call Call) (Next, error) {
 		next.Fetch = &Fetch{URL: d.Action, Method: d.Method, Form: d.form(done, call.Dialect()), Outcome: true}
 	}
 	return next, err
+}
+
+func (all *limits) ofDial(d *texml.Dial) {
+	all.ignore(d, "callReason", d.CallReason != "")
+	all.ignore(d, "events", d.Events != "")
+	all.ignore(d, "passports", d.Passports != "")
+	all.ignore(d, "recordingConfigurationId", d.RecordingConfigurationID != "")
+	for _, n := range d.Nouns {
+		switch n := n.(type) {
+		case *texml.Number:
+			all.ignore(n, "byoc", n.BYOC != "")
+			all.ofLeg(n, n.Leg)
+		case *texml.Sip:
+			all.ofLeg(n, n.Leg)
+		case *texml.Conference:
+			all.ignore(n, "recordingConfigurationId", n.RecordingConfigurationID != "")
+			all.ignore(n, "region", n.Region != "")
+			all.ignore(n, "eventCallbackUrl", n.EventCallbackURL != "")
+		case *texml.Queue:
+			all.ignore(n, "reservationSid", n.ReservationSID != "")
+			all.ignore(n, "postWorkActivitySid", n.PostWorkActivitySID != "")
+		}
+	}
+}
+
+func (all *limits) ofLeg(n texml.Node, leg texml.Leg) {
+	all.ignore(n, "machineDetection", leg.AMD.Mode != "")
+	all.ignore(n, "amdStatusCallback", leg.AMD.Callback != "")
+	all.ignore(n, "deepfakeDetection", leg.DeepfakeDetection)
+	all.ignore(n, "sipRegion", leg.SIPRegion != "US")
+	for _, event := range []string{"amd", "dtmf", "deepfake"} {
+		all.ignore(n, "statusCallbackEvent "+event, slices.Contains(leg.StatusCallbackEvent, event))
+	}
 }
 
 // calls reports whether a noun is somebody to be called.
