@@ -117,7 +117,7 @@ func (c *call) hangUp(ctx context.Context) {
 	}
 }
 
-// unreached makes an outcome of a final status 0 for none.
+// unreached makes an outcome of a final status, 0 for none.
 func (c *call) unreached(status int) *unreached {
 	err := cmp.Or(c.leg.Err(), errClosed)
 	u := &unreached{sip: status, msg: err.Error()}
