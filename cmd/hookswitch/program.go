@@ -155,14 +155,21 @@ func start(ctx context.Context, cfg *Config, set setting, log *slog.Logger) (p *
 		}
 		callers = acl(cfg.SIP.ACL, found)
 	}
+	listening := make(chan struct{}) // closed when p.sip is there for the calls that come at once
 	if p.sip, err = sip.Listen(sip.Config{
 		Listen: cfg.SIP.Listen, ExternalIP: cfg.SIP.ExternalIP, ACL: callers,
 		Ports: ports, Pacer: p.pacer, Codecs: codecs, MediaTimeout: silence,
 		MaxCalls: cfg.Limits.MaxCalls, MaxCPS: cfg.Limits.MaxCPS,
-		UserAgent: "hookswitch", Log: log, Answer: p.answer,
+		UserAgent: "hookswitch", Log: log,
+		Answer: func(_ context.Context, leg *sip.Leg) {
+			<-listening
+			p.answer(leg)
+		},
 	}); err != nil {
+		close(listening)
 		return p, fmt.Errorf("%w; is another program on that port? --sip 127.0.0.1:5070 takes another one", err)
 	}
+	close(listening)
 	deliver, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop, p.delivered = stop, make(chan error, 1)
 	go func() { p.delivered <- p.calls.Deliver(deliver, p.signer) }()
@@ -276,7 +283,7 @@ func listenIP(listen []string) netip.Addr {
 
 // answer takes one call from its INVITE to its end. The runtime watches the leg
 // itself, so the call's context is the program's and not the leg's.
-func (p *program) answer(_ context.Context, leg *sip.Leg) {
+func (p *program) answer(leg *sip.Leg) {
 	ctx := p.calling
 	inv := leg.Invite()
 	to := inv.RequestURI

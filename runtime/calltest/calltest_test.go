@@ -12,7 +12,7 @@ import (
 // TestRepeats plays scripts again and again, several at a time: each has the
 // same bytes every time.
 func TestRepeats(t *testing.T) {
-	times := 300
+	times := 60
 	if testing.Short() {
 		times = 20
 	}
