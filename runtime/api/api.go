@@ -5,6 +5,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,6 +34,11 @@ type Server struct {
 	sounds   runtime.Recordings
 	key      runtime.URLKey
 	log      *slog.Logger
+
+	// mp3 makes an MP3 of a WAV file; encoding holds a place for each one that is
+	// being made.
+	mp3      func(ctx context.Context, wave io.Reader) (io.ReadSeekCloser, error)
+	encoding chan struct{}
 }
 
 // What a client may take of the server. Sounds may take any time to send.
@@ -43,14 +49,16 @@ const (
 	requestWithin  = 30 * time.Second // headers and body
 	idleFor        = time.Minute
 	closeWithin    = 2 * time.Second // requests that are being answered
+	atOnce         = 2               // encoders, so that they leave the calls alone
 )
 
 // New returns a server that answers
 //
 //	GET and HEAD /2010-04-01/Accounts/{account}/Recordings/{recording}
 //
-// also with the extension .wav or .mp3 of what the recording is: its sound,
-// whole or in ranges (RFC 9110 section 14). It is there for those who send an
+// also with the extension .wav or .mp3: its sound, whole or in ranges (RFC 9110
+// section 14). An MP3 is made of a recording that is kept as WAV, if there is an
+// encoder. It is there for those who send an
 // account's SID and token (Basic, RFC 7617), or the query of [runtime.URLKey].
 // Who sends wrong tokens is refused for the rest of the minute. Errors are JSON
 // as Twilio has it.
@@ -58,7 +66,8 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{accounts: newAccounts(c.Tokens), store: c.Store, sounds: c.Recordings, key: c.URLKey, log: c.Log}
+	s := &Server{accounts: newAccounts(c.Tokens), store: c.Store, sounds: c.Recordings, key: c.URLKey, log: c.Log,
+		mp3: runtime.AsMP3, encoding: make(chan struct{}, atOnce)}
 	e := echo.New()
 	e.IPExtractor = echo.ExtractIPDirect() // X-Forwarded-For is anybody's
 	e.HTTPErrorHandler = s.fail

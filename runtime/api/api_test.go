@@ -140,7 +140,7 @@ func TestWhoGetsARecording(t *testing.T) {
 		{"a signed URL of what does not exist", at(mine, foreign) + signed(mine, foreign, time.Minute), "", "", 404},
 		{"a signed URL of an account that is gone", at(gone, ofGone) + signed(gone, ofGone, time.Minute), "", "", 404},
 		{"a recording that is going on", at(mine, growing), mine, token, 404},
-		{"an MP3 of a WAV file", at(mine, kept) + ".mp3", mine, token, 404},
+		{"an MP3 of a WAV file without an encoder", at(mine, kept) + ".mp3", mine, token, 404},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := ask(s, "GET", tt.target, tt.user, tt.password)
@@ -262,6 +262,37 @@ func TestAnMP3IsOneByItsOwnName(t *testing.T) {
 		}
 	}
 }
+
+// TestAnMP3IsMadeOfAWAV: Twilio's applications add .mp3 to a RecordingUrl.
+func TestAnMP3IsMadeOfAWAV(t *testing.T) {
+	s := newServer(t)
+	closed := 0
+	s.mp3 = func(_ context.Context, wave io.Reader) (io.ReadSeekCloser, error) {
+		b, err := io.ReadAll(wave)
+		return &encoded{strings.NewReader("MP3 of " + string(b)), &closed}, err
+	}
+	plain := ask(s, "GET", at(mine, kept), mine, token)
+	r := ask(s, "GET", at(mine, kept)+".mp3", mine, token)
+	if got, want := bodyOf(t, r), "MP3 of "+bodyOf(t, plain); r.StatusCode != 200 || got != want || r.Header.Get("Content-Type") != "audio/mpeg" {
+		t.Errorf("got %d %s %q, want %q", r.StatusCode, r.Header.Get("Content-Type"), got, want)
+	}
+	if r.Header.Get("ETag") == plain.Header.Get("ETag") {
+		t.Error("the MP3 has the ETag of the WAV file")
+	}
+	if closed != 1 || len(s.encoding) != 0 {
+		t.Errorf("the MP3 was closed %d times, %d are being made; want 1 and 0", closed, len(s.encoding))
+	}
+	if r := ask(s, "GET", at(mine, kept)+".mp3", "", ""); r.StatusCode != 401 {
+		t.Errorf("without a token: %d, want 401", r.StatusCode)
+	}
+}
+
+type encoded struct {
+	*strings.Reader
+	closed *int
+}
+
+func (e *encoded) Close() error { *e.closed++; return nil }
 
 type mp3 struct{ runtime.Recordings }
 

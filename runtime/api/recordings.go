@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"path"
 	"strings"
@@ -46,18 +48,39 @@ func (s *Server) recording(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	defer sound.Close()
+	defer func() { sound.Close() }()
+	name := sid
+	if wanted == "audio/mpeg" && kind == "audio/wav" {
+		encoded, err := s.encode(r.Context(), sound)
+		if err != nil {
+			s.log.Info("no MP3 of a recording", "recording", sid, "error", err)
+		} else {
+			sound.Close()
+			sound, kind, name = encoded, wanted, sid+".mp3"
+		}
+	}
 	if wanted != "" && wanted != kind {
 		return newProblem(http.StatusNotFound, 20404,
-			"The recording is kept as "+kind+" only: ask for it without "+extension+"; recordings are MP3 when a document says so and lame or ffmpeg is installed")
+			"The recording is kept as "+kind+" only: ask for it without "+extension+"; an MP3 needs lame or ffmpeg on the server")
 	}
 	h := c.Response().Header()
 	h.Set("Content-Type", kind)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "private, no-cache") // kept by the one who asked, who asks again each time
-	h.Set("ETag", `"`+sid+`"`)                  // a recording never changes
+	h.Set("ETag", `"`+name+`"`)                 // a recording never changes
 	http.ServeContent(c.Response(), r, "", rec.Started.Add(rec.Duration), sound)
 	return nil
+}
+
+// encode makes an MP3 of wave, when its turn comes.
+func (s *Server) encode(ctx context.Context, wave io.Reader) (io.ReadSeekCloser, error) {
+	select {
+	case s.encoding <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-s.encoding }()
+	return s.mp3(ctx, wave)
 }
 
 // isSID reports whether s is prefix and 32 hex digits.
