@@ -171,17 +171,6 @@ func checkCall(to, from, flow string, headers headerFlags) error {
 	return err
 }
 
-// parseOperands parses flags that may stand before, between and after operands.
-func parseOperands(fs *flag.FlagSet, args []string) (operands []string, err error) {
-	for {
-		if err := fs.Parse(args); err != nil || fs.NArg() == 0 {
-			return operands, err
-		}
-		operands = append(operands, fs.Arg(0))
-		args = fs.Args()[1:]
-	}
-}
-
 // place places the one call of this program, and writes its recording to the
 // file record, if that is named.
 func (p *program) place(ctx context.Context, to, from string, headers map[string][]string, timeout time.Duration, record string) (runtime.CallRecord, error) {

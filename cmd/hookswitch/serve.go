@@ -58,12 +58,15 @@ func serve(args []string, out, errOut io.Writer) int {
 	data := fs.String("data", "", "`folder` for records, account and cache (data; default hookswitch-data)")
 	dialect := fs.String("dialect", "", "telnyx or twilio: defaults, parameters and signature (default: the account's, telnyx)")
 	verbose := fs.Bool("verbose", false, "log each step of each call")
-	flow, err := parseWithOperand(fs, args)
+	operands, err := parseOperands(fs, args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(out, serveUsage)
 		fs.SetOutput(out)
 		fs.PrintDefaults()
 		return 0
+	}
+	if err == nil && len(operands) > 1 {
+		err = fmt.Errorf("%q and %q: there can be one flow; routes in a configuration serve several", operands[0], operands[1])
 	}
 	if err != nil {
 		fmt.Fprintln(errOut, "hookswitch serve:", err, "(--help shows what there is)")
@@ -97,7 +100,7 @@ func serve(args []string, out, errOut io.Writer) int {
 	signal.Notify(term, syscall.SIGTERM)
 	defer signal.Stop(term)
 
-	p, err := start(ctx, cfg, setting{flow: flow, dialect: *dialect, config: *configPath}, log)
+	p, err := start(ctx, cfg, setting{flow: strings.Join(operands, ""), dialect: *dialect, config: *configPath}, log)
 	if err != nil {
 		fmt.Fprintln(errOut, "hookswitch serve:", err)
 		return 1
@@ -116,19 +119,15 @@ func serve(args []string, out, errOut io.Writer) int {
 	return 0
 }
 
-// parseWithOperand parses flags that may stand before and after one operand.
-func parseWithOperand(fs *flag.FlagSet, args []string) (operand string, err error) {
-	if err := fs.Parse(args); err != nil || fs.NArg() == 0 {
-		return "", err
+// parseOperands parses flags that may stand before, between and after operands.
+func parseOperands(fs *flag.FlagSet, args []string) (operands []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil || fs.NArg() == 0 {
+			return operands, err
+		}
+		operands = append(operands, fs.Arg(0))
+		args = fs.Args()[1:]
 	}
-	operand = fs.Arg(0)
-	if err := fs.Parse(fs.Args()[1:]); err != nil {
-		return "", err
-	}
-	if fs.NArg() > 0 {
-		return "", fmt.Errorf("%q and %q: there can be one flow; routes in a configuration serve several", operand, fs.Arg(0))
-	}
-	return operand, nil
 }
 
 // serveConfig reads the configuration that is named or lies here, or is the
