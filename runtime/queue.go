@@ -328,20 +328,3 @@ func (dq *dequeuing) join(ctx context.Context, w *Waiting, t *Taking, done *verb
 	done.Duration = time.Since(began)
 	return true
 }
-
-// whileThere is ctx until gone is closed.
-func whileThere(ctx context.Context, gone <-chan struct{}) (_ context.Context, stop func()) {
-	ctx, end := context.WithCancelCause(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		select {
-		case <-gone:
-			end(ErrHungUp)
-		case <-ctx.Done():
-		}
-	})
-	return ctx, func() {
-		end(nil)
-		watch.Wait()
-	}
-}

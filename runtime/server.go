@@ -185,26 +185,30 @@ func (s *Server) Run(ctx context.Context, leg Incoming, set Setup) {
 // alive is ctx until leg is over or limit has passed; its cause says which. stop
 // ends it, and returns the cause that it had before, nil for none.
 func alive(ctx context.Context, leg Leg, limit time.Duration) (_ context.Context, stop func() error) {
+	ctx, free := context.WithTimeoutCause(ctx, limit, ErrTimeLimit)
+	ctx, leave := whileThere(ctx, leg.Done())
+	return ctx, func() error {
+		cause := context.Cause(ctx)
+		leave()
+		free()
+		return cause
+	}
+}
+
+// whileThere is ctx until gone is closed.
+func whileThere(ctx context.Context, gone <-chan struct{}) (_ context.Context, stop func()) {
 	ctx, end := context.WithCancelCause(ctx)
 	var watch sync.WaitGroup
-	over := make(chan struct{})
 	watch.Go(func() {
-		limit := time.NewTimer(limit)
-		defer limit.Stop()
 		select {
-		case <-leg.Done():
+		case <-gone:
 			end(ErrHungUp)
-		case <-limit.C:
-			end(ErrTimeLimit)
-		case <-over:
+		case <-ctx.Done():
 		}
 	})
-	return ctx, func() error {
-		close(over)
-		watch.Wait()
-		cause := context.Cause(ctx)
+	return ctx, func() {
 		end(nil)
-		return cause
+		watch.Wait()
 	}
 }
 
