@@ -66,8 +66,8 @@ type Hearing struct {
 type Result struct {
 	Text       string
 	Final      bool
-	Confidence float64 // 0 to 1; 0: not known
-	Stability  float64 // of a result that is not final: how likely it stays, 0 to 1; 0: not known
+	Confidence float64       // 0 to 1; 0: not known
+	Stability  float64       // of a result that is not final: how likely it stays, 0 to 1; 0: not known
 	Began      time.Duration // where in the sound the text begins and ends; both 0: not known
 	Ended      time.Duration
 	Words      []Word // may be missing
