@@ -22,6 +22,9 @@ type Source interface {
 // ender is a Source that knows its end before it is asked for more.
 type ender interface{ Ended() bool }
 
+// outPlayer is a Source that wants to know when its last frame is over.
+type outPlayer interface{ playedOut() }
+
 // Player is a [Source] that plays a clip once.
 type Player struct {
 	clip pcm.Clip
@@ -82,7 +85,11 @@ func (p *play) ended() bool {
 // One source is heard at a time. While another Play or SendDigits that began
 // later is under way, this one waits where it is.
 func (s *Stream) Play(ctx context.Context, src Source) error {
-	return s.wait(ctx, &play{src: src, done: make(chan struct{})})
+	err := s.wait(ctx, &play{src: src, done: make(chan struct{})})
+	if o, ok := src.(outPlayer); ok && err == nil {
+		o.playedOut()
+	}
+	return err
 }
 
 // wait gives p to the pacer and waits for its end.

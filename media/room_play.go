@@ -28,6 +28,14 @@ type show struct {
 // from the next tick on. While no member plays time stands still for src,
 // which is at the room's rate and must not call the room.
 func (r *Room) Play(ctx context.Context, src Source, except *Member) error {
+	err := r.show(ctx, src, except)
+	if o, ok := src.(outPlayer); ok && err == nil {
+		o.playedOut()
+	}
+	return err
+}
+
+func (r *Room) show(ctx context.Context, src Source, except *Member) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
