@@ -1,0 +1,12 @@
+package runtime
+
+// Connector is a server of others that documents name by their connectorName. What
+// it is, where it is and how to log in there is said by the configuration, so that
+// no document holds a password, nor sends a call's sound where nobody wanted it.
+type Connector struct {
+	Kind string // siprec, pay or stream
+	URL  string // sip: for siprec, https: for pay, wss: for stream
+
+	Username, Password string // for a server that asks who we are; "" is nobody
+	Token              string // a bearer token; "" is none
+}
