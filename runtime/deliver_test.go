@@ -67,6 +67,9 @@ func (a answering) Do(ctx context.Context, r webhook.Request) (*webhook.Response
 	return nil, a(ctx, r)
 }
 func (answering) Media(context.Context, string) (*webhook.Response, error) { return nil, nil }
+func (answering) Socket(context.Context, webhook.Request) (webhook.Socket, error) {
+	return nil, errDown
+}
 
 var errDown = errors.New("the server is down")
 

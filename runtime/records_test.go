@@ -45,6 +45,9 @@ func (d documents) Do(_ context.Context, r webhook.Request) (*webhook.Response, 
 func (d documents) Media(context.Context, string) (*webhook.Response, error) {
 	return nil, errors.New("no sounds here")
 }
+func (d documents) Socket(context.Context, webhook.Request) (webhook.Socket, error) {
+	return nil, errors.New("no sockets here")
+}
 
 func document(url, body string) (*webhook.Response, error) {
 	return &webhook.Response{URL: url, Status: 200, ContentType: "text/xml", Body: []byte(body)}, nil

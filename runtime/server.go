@@ -24,11 +24,12 @@ import (
 	"github.com/hookswitch/hookswitch/verbs"
 )
 
-// Web fetches documents, sends callbacks and loads sounds. *webhook.Client is
-// the one for HTTP; a script has its documents at hand.
+// Web fetches documents, sends callbacks, loads sounds and opens sockets.
+// *webhook.Client is the one for HTTP; a script has its documents at hand.
 type Web interface {
 	Do(ctx context.Context, r webhook.Request) (*webhook.Response, error)
 	Media(ctx context.Context, url string) (*webhook.Response, error)
+	Socket(ctx context.Context, r webhook.Request) (webhook.Socket, error)
 }
 
 // Account owns calls and signs their requests.

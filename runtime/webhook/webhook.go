@@ -3,9 +3,9 @@
 //
 // [Client.Do] sends the signed form of a document request or a status callback
 // and returns the answer; [Client.Media] fetches a sound, from its cache when
-// the server allows it. Both hold the limits of time and size, follow
-// redirects, and never connect to a private address that the operator did not
-// name. [Verify] says which variant of a URL a received signature fits. The
+// the server allows it. Both hold the limits of time and size, and follow
+// redirects; [Client.Socket] opens a WebSocket. None of them ever connects to a
+// private address that the operator did not name. [Verify] says which variant of a URL a received signature fits. The
 // package knows HTTP and signatures, nothing of calls.
 package webhook
 
@@ -69,6 +69,7 @@ type Client struct {
 	log            *slog.Logger
 	guard          *guard
 	transport      http.RoundTripper
+	sockets        http.RoundTripper // of its own: a socket keeps its connection, and must not wait for one
 	cache          *cache
 
 	alive   context.Context // done when the client is closed
@@ -134,8 +135,12 @@ func New(c Config) *Client {
 	if client.guard, err = newGuard(c.AllowHosts); err != nil {
 		client.log.Warn("webhooks.allow_hosts", "err", err)
 	}
-	if client.transport = c.Transport; client.transport == nil {
+	client.transport, client.sockets = c.Transport, c.Transport
+	if c.Transport == nil {
 		client.transport = newTransport(client.guard, c.RootCAs)
+		open := newTransport(client.guard, c.RootCAs)
+		open.MaxConnsPerHost = 0
+		client.sockets = open
 	}
 	client.cache = newCache(c.CacheDir, c.CacheBytes, client.log)
 	return client
@@ -146,8 +151,10 @@ func New(c Config) *Client {
 func (c *Client) Close() error {
 	c.kill(errClosed)
 	c.running.Wait()
-	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
+	for _, used := range []http.RoundTripper{c.transport, c.sockets} {
+		if t, ok := used.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections()
+		}
 	}
 	return nil
 }
