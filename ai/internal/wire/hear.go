@@ -1,0 +1,225 @@
+package wire
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/hookswitch/hookswitch/ai"
+	"github.com/hookswitch/hookswitch/media/pcm"
+)
+
+const (
+	aliveEvery      = 4 * time.Second // Deepgram asks for one in 3 to 5 s
+	longestMessage  = 5               // frames; more than one only when sound has piled up
+	transcriptLimit = 32 << 10        // bytes of one result
+)
+
+// Ears is a WebSocket that takes sound as binary messages of 16-bit samples
+// and answers with text messages.
+type Ears struct {
+	Provider Provider
+	URL      string
+	Header   http.Header
+
+	KeepAlive string // the message that holds the connection while no sound comes
+	End       string // the message after the last sound
+
+	// Steady says that the engine tells something of all sound, of silence
+	// too: then silence of its own is a fault, not only within an utterance.
+	Steady bool
+
+	// Quiet is for engines that do not end the connection after End: they are
+	// taken to be done when they were silent for so long. 0: they do end it.
+	Quiet time.Duration
+
+	// Decode reads one message: results to yield, or an *ai.Error.
+	Decode func(msg []byte) ([]ai.Result, error)
+
+	// Lost is told how many frames were left out, when all is over and some
+	// were; nil: nobody is.
+	Lost func(frames int)
+}
+
+// Hear opens the socket and yields what comes of sound, as ai.ASR has it.
+// Results that are not final are left out unless h wants them.
+func (e Ears) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.Frame) iter.Seq2[ai.Result, error] {
+	return func(yield func(ai.Result, error) bool) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		var works sync.WaitGroup
+		held := newBacklog()
+		defer func() {
+			cancel(errDone)
+			works.Wait()
+			if e.Lost != nil && held.lost > 0 {
+				e.Lost(held.lost)
+			}
+		}()
+		works.Go(func() { held.fill(ctx, sound) })
+
+		s, err := e.Provider.Dial(ctx, e.URL, e.Header)
+		if err != nil {
+			yield(ai.Result{}, err)
+			return
+		}
+		defer s.Close()
+		var told debt
+		works.Go(func() {
+			if err := e.send(ctx, s, held, &told); err != nil {
+				cancel(err)
+			}
+		})
+		if err := e.listen(ctx, h, s, &told, yield); err != nil {
+			yield(ai.Result{}, err)
+		}
+	}
+}
+
+// debt is what the engine was given since it last said something.
+type debt struct {
+	since atomic.Int64 // when the first of it was sent, in ns since 1970; 0: none
+	sound atomic.Int64 // how much, in ns
+	ended atomic.Bool  // End was sent
+}
+
+func (d *debt) add(frames int) {
+	d.since.CompareAndSwap(0, time.Now().UnixNano())
+	d.sound.Add(int64(frames) * int64(pcm.FrameTime))
+}
+
+func (d *debt) clear() {
+	d.since.Store(0)
+	d.sound.Store(0)
+}
+
+// send writes what is held until no more comes, then End. Frames that have
+// piled up go together.
+func (e Ears) send(ctx context.Context, s *Socket, held *backlog, told *debt) error {
+	idle := time.NewTimer(aliveEvery)
+	defer idle.Stop()
+	var msg []byte
+	for {
+		select {
+		case frame, more := <-held.frames:
+			if !more {
+				if ctx.Err() != nil {
+					return nil
+				}
+				told.ended.Store(true)
+				told.since.Store(time.Now().UnixNano())
+				return s.Send(ctx, e.End, e.Provider.timeout)
+			}
+			msg = Bytes(msg[:0], frame)
+			frames := 1
+			for ; frames < longestMessage && len(held.frames) > 0; frames++ {
+				msg = Bytes(msg, <-held.frames)
+			}
+			if err := s.write(ctx, websocket.MessageBinary, msg, e.Provider.timeout); err != nil {
+				return e.notTaken(err)
+			}
+			told.add(frames)
+		case <-idle.C:
+			if err := s.Send(ctx, e.KeepAlive, e.Provider.timeout); err != nil {
+				return e.notTaken(err)
+			}
+		case <-ctx.Done():
+			return nil
+		}
+		idle.Reset(aliveEvery)
+	}
+}
+
+// notTaken is what a failed write ends the hearing with: nothing when the
+// connection ended, for then the reader knows why.
+func (e Ears) notTaken(err error) error {
+	if err == errSilent {
+		return e.Provider.Fault(ai.Timeout, fmt.Sprintf("took no sound for %v", e.Provider.timeout), nil)
+	}
+	return nil
+}
+
+// listen yields results until the engine ends (nil), the consumer wants no more
+// (nil), or something is wrong.
+func (e Ears) listen(ctx context.Context, h ai.Hearing, s *Socket, told *debt, yield func(ai.Result, error) bool) error {
+	partial := false // an utterance is under way
+	watch := time.NewTimer(watchEvery)
+	defer watch.Stop()
+	for {
+		var msg Message
+		var more bool
+		select {
+		case msg, more = <-s.Messages:
+		case <-watch.C:
+			if over, err := e.overdue(told, partial); over || err != nil {
+				return err
+			}
+			watch.Reset(watchEvery)
+			continue
+		case <-ctx.Done():
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		if !more {
+			if told.ended.Load() && s.Ended() {
+				return nil
+			}
+			return e.Provider.Closed(s.Err())
+		}
+		if ended := told.ended.Load(); !ended {
+			told.clear()
+		} else {
+			told.since.Store(time.Now().UnixNano())
+		}
+		if msg.Binary {
+			return e.Provider.Fault(ai.Protocol, "answered with sound in place of text", nil)
+		}
+		results, err := e.Decode(msg.Data)
+		if err != nil {
+			return err
+		}
+		for _, r := range results {
+			if len(r.Text) > transcriptLimit {
+				return e.Provider.Fault(ai.Protocol, fmt.Sprintf("sent a transcript above %d bytes", transcriptLimit), nil)
+			}
+			partial = !r.Final && !r.Over && r.Text != ""
+			if !r.Final && !r.Over && !h.Interim {
+				continue
+			}
+			if !yield(r, nil) {
+				return nil
+			}
+		}
+	}
+}
+
+// watchEvery is how often a debt is looked at. An engine is found silent so
+// much late at most.
+const watchEvery = 250 * time.Millisecond
+
+// overdue tells whether an engine that says nothing is done, or has failed: it
+// must answer the end, sound within an utterance, and all sound if it is
+// steady. Half the time must have been sound, for a silent line is owed
+// nothing.
+func (e Ears) overdue(told *debt, partial bool) (done bool, err error) {
+	since := told.since.Load()
+	if since == 0 {
+		return false, nil
+	}
+	silent := time.Since(time.Unix(0, since))
+	switch ended := told.ended.Load(); {
+	case ended && e.Quiet > 0:
+		return silent >= e.Quiet, nil
+	case silent < e.Provider.timeout:
+		return false, nil
+	case ended, (partial || e.Steady) && time.Duration(told.sound.Load()) >= e.Provider.timeout/2:
+		return false, e.Provider.Silent()
+	}
+	return false, nil
+}
