@@ -75,7 +75,7 @@ func (d *digits) ended() bool { return len(d.left) == 0 }
 
 // next gives the event packet of this frame, whose timestamp would be now: its
 // payload in b, its own timestamp and marker. Between events ok is false.
-func (d *digits) next(b *[4]byte, now uint32, frame int) (ts uint32, marker, ok bool) {
+func (d *digits) next(b *[4]byte, now uint32) (ts uint32, marker, ok bool) {
 	at := d.left[0]
 	tick := d.tick
 	if tick == 0 {
@@ -93,16 +93,16 @@ func (d *digits) next(b *[4]byte, now uint32, frame int) (ts uint32, marker, ok 
 	if at.frames > 0 || tick > digitTone+1 {
 		return 0, false, false
 	}
-	putEvent(b, at.code, tick >= digitTone-1, min(tick+1, digitTone)*frame)
+	putEvent(b, at.code, tick >= digitTone-1, min(tick+1, digitTone)*frameTicks)
 	return d.start, tick == 0, true
 }
 
 // cut gives the closing packet of an event under way.
-func (d *digits) cut(b *[4]byte, frame int) (ts uint32, ok bool) {
+func (d *digits) cut(b *[4]byte) (ts uint32, ok bool) {
 	if d.ended() || d.left[0].frames > 0 || d.tick == 0 || d.tick >= digitTone {
 		return 0, false
 	}
-	putEvent(b, d.left[0].code, true, d.tick*frame)
+	putEvent(b, d.left[0].code, true, d.tick*frameTicks)
 	return d.start, true
 }
 

@@ -6,7 +6,8 @@ import (
 	"github.com/hookswitch/hookswitch/media/pcm"
 )
 
-// Limits of a jitter buffer, in frames of 20 ms.
+// Limits of a jitter buffer, in frames of 20 ms. All else is in ticks of the
+// RTP clock, unless it says samples.
 const (
 	startDelay  = 2   // waited before the first packet is played, and the least kept later
 	maxDelay    = 10  // more than this is skipped
@@ -24,9 +25,10 @@ const (
 // drawn out from the last sound for 60 ms, then silence; after a comfort noise
 // packet (RFC 3389) it is noise instead.
 type jitterBuffer struct {
-	frame  int64 // samples in 20 ms
-	decode func(dst []int16, src []byte)
-	ring   [32]packet // by sequence number
+	frame   int64 // ticks in 20 ms
+	samples int64 // in a tick
+	decode  func(dst []int16, src []byte)
+	ring    [32]packet // by sequence number
 
 	running bool
 	splice  bool  // the next packet begins a new time line, to be joined to the old
@@ -39,7 +41,7 @@ type jitterBuffer struct {
 	fifo []int16 // decoded, not yet pulled
 	end  int64   // the timestamp after the last sample of fifo
 
-	slack       int64 // of the newest packet: how long before its time it came, in samples
+	slack       int64 // of the newest packet: how long before its time it came
 	least, most int64 // of the packets of this window
 	pulls       int   // in this window
 
@@ -60,15 +62,13 @@ type packet struct {
 }
 
 func newJitterBuffer(c codec) *jitterBuffer {
-	n := pcm.FrameLen(c.rate)
-	return &jitterBuffer{
-		frame: int64(n), decode: c.decode, rand: 1,
-		fifo: make([]int16, 0, 2*n), last: make([]int16, n),
-	}
+	j := &jitterBuffer{frame: frameTicks, rand: 1}
+	j.recode(c)
+	return j
 }
 
 // position is the timestamp of the next sample to be pulled.
-func (j *jitterBuffer) position() int64 { return j.end - int64(len(j.fifo)) }
+func (j *jitterBuffer) position() int64 { return j.end - int64(len(j.fifo))/j.samples }
 
 // put takes a packet by its extended sequence number and timestamp. The
 // payload is copied.
@@ -82,7 +82,7 @@ func (j *jitterBuffer) put(seq, ts int64, noise bool, payload []byte) {
 		j.taken, j.highest = seq-1, seq-1
 		j.end, j.reach = ts-startDelay*j.frame, ts
 		j.least = math.MaxInt64
-		j.missing = fade * j.frame // there is no sound yet to draw out
+		j.missing = j.faded() // there is no sound yet to draw out
 	}
 	slack := ts + j.dts - j.position()
 	if seq+j.dseq > j.highest && (slack < -maxDelay*j.frame || slack > restartGap*j.frame) {
@@ -137,7 +137,7 @@ func (j *jitterBuffer) pull(f pcm.Frame) {
 		return
 	}
 	for len(j.fifo) < len(f) {
-		need := int64(len(f) - len(j.fifo))
+		need := int64(len(f)-len(j.fifo)) / j.samples
 		p := j.front()
 		switch {
 		case p == nil:
@@ -159,14 +159,25 @@ func (j *jitterBuffer) pull(f pcm.Frame) {
 	}
 }
 
-// recode decodes with f from now on. What has come in the old coding and is not
-// decoded yet is lost.
-func (j *jitterBuffer) recode(f func(dst []int16, src []byte)) {
-	j.decode = f
+// recode decodes by c from now on. What has come in the old coding and is not
+// decoded yet is lost; what is decoded too, if c has another rate.
+func (j *jitterBuffer) recode(c codec) {
+	j.decode = c.decode
 	for i := range j.ring {
 		j.ring[i].full = false
 	}
+	if n := c.frame(); n != len(j.last) {
+		if j.running {
+			j.end = j.position()
+		}
+		j.samples = int64(c.samples())
+		j.fifo, j.last = make([]int16, 0, 2*n), make([]int16, n)
+		j.missing = j.faded()
+	}
 }
+
+// faded is how many samples are concealed until there is silence.
+func (j *jitterBuffer) faded() int64 { return fade * int64(len(j.last)) }
 
 // reset forgets what came and begins anew with the next packet. The counts
 // stay.
@@ -214,7 +225,7 @@ func (j *jitterBuffer) take(p *packet) {
 	j.missing = 0
 }
 
-// fill adds n samples of what is heard when there is no packet.
+// fill adds n ticks of what is heard when there is no packet.
 func (j *jitterBuffer) fill(n int64) {
 	out := j.grow(n)
 	if j.noise > 0 {
@@ -224,27 +235,28 @@ func (j *jitterBuffer) fill(n int64) {
 		}
 		return
 	}
-	length := fade * j.frame
+	length := j.faded()
 	if j.missing < length {
 		j.concealed++
 	}
 	for i := range out {
 		var v int16
 		if j.missing < length {
-			v = int16(int64(j.last[j.missing%j.frame]) * (length - j.missing) / length)
+			v = int16(int64(j.last[j.missing%int64(len(j.last))]) * (length - j.missing) / length)
 			j.missing++
 		}
 		out[i] = v
 	}
 }
 
-// grow makes the fifo n samples longer and returns the new ones.
+// grow makes the fifo n ticks longer and returns the new samples.
 func (j *jitterBuffer) grow(n int64) []int16 {
 	old := len(j.fifo)
-	if need := old + int(n); need > cap(j.fifo) {
+	need := old + int(n*j.samples)
+	if need > cap(j.fifo) {
 		j.fifo = append(make([]int16, 0, need), j.fifo...)
 	}
-	j.fifo = j.fifo[:old+int(n)]
+	j.fifo = j.fifo[:need]
 	j.end += n
 	return j.fifo[old:]
 }

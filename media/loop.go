@@ -12,6 +12,9 @@ type Loop struct {
 // silence.
 func NewLoop(c pcm.Clip, rate int) *Loop { return &Loop{clip: c.At(rate)} }
 
+// Rate is that of its frames, in Hz.
+func (l *Loop) Rate() int { return l.clip.Rate }
+
 // Next takes the next 20 ms. It never ends.
 func (l *Loop) Next(f pcm.Frame) bool {
 	if len(l.clip.Samples) == 0 {

@@ -13,9 +13,10 @@ import (
 // method Ended() bool, true when Next would return false, ends to the
 // nanosecond and is followed without a gap; see [Stream.Play].
 type Source interface {
-	// Next fills f with the next 20 ms at the stream's rate. It returns false
-	// at the end; f is then not sent. It is called from the pacer's goroutine
-	// and must not block, nor call the stream.
+	// Next fills f with the next 20 ms, at the source's rate if it has a
+	// method Rate() int, else at the one that the stream had when the Play
+	// began. It returns false at the end; f is then not sent. It is called
+	// from the pacer's goroutine and must not block, nor call the stream.
 	Next(f pcm.Frame) bool
 }
 
@@ -34,6 +35,9 @@ type Player struct {
 // NewClip makes a player of c for a stream of that rate. The clip is
 // resampled here when it has another one.
 func NewClip(c pcm.Clip, rate int) *Player { return &Player{clip: c.At(rate)} }
+
+// Rate is that of its frames, in Hz.
+func (p *Player) Rate() int { return p.clip.Rate }
 
 // Next takes the next 20 ms; the last frame is filled up with silence.
 func (p *Player) Next(f pcm.Frame) bool {
@@ -57,7 +61,7 @@ func (p *Player) Played() time.Duration {
 
 // play is one Play or SendDigits under way.
 type play struct {
-	src    Source
+	src    sourceAt
 	digits *digits       // instead of src
 	begun  time.Duration // all times are since the pacer's start
 	heard  bool          // a frame of it has been taken
@@ -71,7 +75,7 @@ func (p *play) ended() bool {
 	if p.digits != nil {
 		return p.digits.ended()
 	}
-	e, ok := p.src.(ender)
+	e, ok := p.src.Source.(ender)
 	return ok && e.Ended()
 }
 
@@ -85,7 +89,11 @@ func (p *play) ended() bool {
 // One source is heard at a time. While another Play or SendDigits that began
 // later is under way, this one waits where it is.
 func (s *Stream) Play(ctx context.Context, src Source) error {
-	err := s.wait(ctx, &play{src: src, done: make(chan struct{})})
+	p := &play{src: sourceAt{Source: src, rate: s.Rate()}, done: make(chan struct{})}
+	if r, ok := src.(rated); ok {
+		p.src.rate = r.Rate()
+	}
+	err := s.wait(ctx, p)
 	if o, ok := src.(outPlayer); ok && err == nil {
 		o.playedOut()
 	}
@@ -145,11 +153,15 @@ func (s *Stream) end(p *play, err error) {
 }
 
 // Tap calls f with the sound received, a frame every 20 ms without exception:
-// in order, losses concealed, silence when nothing comes. f is called from the
+// in order, losses concealed, silence when nothing comes; at the rate that the
+// stream has now, also when a Configure changes that. f is called from the
 // pacer's goroutine and must not block; the frame is its own only until it
 // returns. A call that has begun may still be under way when remove returns.
 func (s *Stream) Tap(f func(pcm.Frame)) (remove func()) {
-	t := &tap{f}
+	return s.listen(&tap{hear: f, rate: s.Rate()})
+}
+
+func (s *Stream) listen(t *tap) (remove func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taps = append(slices.Clip(s.taps), t) // the pacer may hold the old slice
@@ -159,8 +171,6 @@ func (s *Stream) Tap(f func(pcm.Frame)) (remove func()) {
 		s.taps = without(s.taps, t)
 	}
 }
-
-type tap struct{ hear func(pcm.Frame) }
 
 // without returns taps less t, in a new slice.
 func without(taps []*tap, t *tap) []*tap {

@@ -7,8 +7,8 @@ import (
 	"github.com/pion/rtp"
 )
 
-// maxPacket is the longest packet taken; G.711 at any sane packet time is
-// far shorter, and nothing longer crosses an Ethernet in one piece.
+// maxPacket is the longest packet taken; our codecs at any sane packet time
+// are far shorter, and nothing longer crosses an Ethernet in one piece.
 const maxPacket = 1500
 
 // comfortNoise is the payload type of RFC 3389.
@@ -161,7 +161,7 @@ func (s *Stream) hear(h *rtp.Header, payload []byte, now time.Time, p *passed) {
 	}
 	noise := h.PayloadType == comfortNoise
 	if !noise {
-		s.heard.time(ticks(now.Sub(s.pacer.start), s.codec.rate), ts)
+		s.heard.time(ticks(now.Sub(s.pacer.start), clockRate), ts)
 	}
 	s.onward(p, now)
 	if !noise && len(payload) > 0 {
@@ -189,20 +189,20 @@ func (s *Stream) deliver(sc *scratch, now time.Duration) {
 			break
 		}
 		s.owed--
-		taps, frame := s.taps, sc.frame[:s.buffer.frame]
+		taps, frame := s.taps, sc.frame[:s.codec.frame()]
 		if !s.unheard() {
 			s.buffer.pull(frame)
 		}
-		sentTaps, sent := s.heardSent.taps, sc.sent[:s.buffer.frame]
+		sentTaps, sent := s.heardSent.taps, sc.sent[:len(frame)]
 		if len(sentTaps) > 0 {
 			s.heardSent.pull(sent, s.owed == 0)
 		}
 		s.mu.Unlock()
 		for _, t := range taps {
-			t.hear(frame)
+			t.give(frame)
 		}
 		for _, t := range sentTaps {
-			t.hear(sent)
+			t.give(sent)
 		}
 	}
 	for _, p := range s.over {

@@ -62,7 +62,8 @@ type bridge struct {
 
 // join has s send what peer receives.
 func (br *bridge) join(s, peer *Stream, hold Music) {
-	r := &relay{bridge: br, peer: peer, music: NewLoop(hold, s.Rate())}
+	rate := s.Rate()
+	r := &relay{bridge: br, peer: peer, music: sourceAt{Source: NewLoop(hold, rate), rate: rate}}
 	s.mu.Lock()
 	old := s.relay
 	s.relay = nil
@@ -96,8 +97,9 @@ func (br *bridge) end() {
 type relay struct {
 	bridge *bridge
 	peer   *Stream
-	music  *Loop
+	music  sourceAt
 	packet []byte // the last that was sent, for its memory
+	theirs hearing
 
 	last    time.Duration // when a packet of sound came, since the pacer's start; at first when the relay began
 	flowing bool          // such packets come, so the pacer need not send any
@@ -197,7 +199,7 @@ func (r *relay) next(n int) []byte {
 // relaySound sends a packet of sound on.
 func (s *Stream) relaySound(r *relay, p *passed, now time.Duration) {
 	step := uint32(p.ts) + r.addTS - s.sentTS
-	jumps := p.seq > r.highest && (int32(step) <= 0 || step > uint32(ticks(relayJump, s.codec.rate)))
+	jumps := p.seq > r.highest && (int32(step) <= 0 || step > uint32(ticks(relayJump, clockRate)))
 	begins := !r.running || p.ssrc != r.ssrc || p.restarted || jumps
 	switch {
 	case begins:
@@ -213,11 +215,7 @@ func (s *Stream) relaySound(r *relay, p *passed, now time.Duration) {
 	h.Marker = p.marker || begins
 	packet := r.next(len(p.payload))
 	payload := packet[rtpHeader:]
-	if p.codec == s.codec.name {
-		copy(payload, p.payload)
-	} else {
-		s.codec.transcode(payload, p.payload)
-	}
+	r.transcode(payload, p, s.codec)
 	s.sendRTP(packet, &h)
 	s.stats.Relayed++
 	s.out.Marker = true // of the next that the pacer sends
@@ -270,18 +268,22 @@ func (s *Stream) relayKey(r *relay, key rune, now time.Duration) {
 		under.left = append(under.left, d.left...)
 		return
 	case s.cfg.EventType == 0 && r.tones != nil && !r.tones.Ended():
-		r.tones.left = append(r.tones.left, d.tones(s.codec.rate).Samples...)
+		r.tones.left = append(r.tones.left, d.tones(r.tones.rate).Samples...)
 		return
 	case s.cfg.EventType == 0:
-		r.tones = &keyTones{d.tones(s.codec.rate).Samples}
-		p.digits, p.src = nil, r.tones
+		rate := s.codec.rate
+		r.tones = &keyTones{rate, d.tones(rate).Samples}
+		p.digits, p.src = nil, sourceAt{Source: r.tones, rate: rate}
 	}
 	s.plays = append(s.plays, p)
 }
 
 // keyTones is a source that grows while it is played. It is guarded by the mu
 // of its stream.
-type keyTones struct{ left []int16 }
+type keyTones struct {
+	rate int // of its samples, Hz
+	left []int16
+}
 
 func (k *keyTones) Next(f pcm.Frame) bool {
 	if k.Ended() {

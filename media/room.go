@@ -89,7 +89,7 @@ func (r *Room) Close() {
 // is its own only until it returns. A call that has begun may still be under
 // way when remove returns.
 func (r *Room) Tap(f func(pcm.Frame)) (remove func()) {
-	t := &tap{f}
+	t := &tap{hear: f}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -123,7 +123,7 @@ func (r *Room) tell() {
 		taps := r.taps
 		r.mu.Unlock()
 		for _, t := range taps {
-			t.hear(r.told)
+			t.give(r.told)
 		}
 	}
 }

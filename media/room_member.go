@@ -82,13 +82,13 @@ func (m *Member) Play(ctx context.Context) error {
 	if err := m.enter(end); err != nil {
 		return err
 	}
-	remove := m.stream.Tap(func(f pcm.Frame) { m.hear(f, m.stream.tapTick()) })
+	remove := m.stream.listen(&tap{hear: func(f pcm.Frame) { m.hear(f, m.stream.tapTick()) }})
 	defer m.exit()
 	defer remove()
-	return m.stream.Play(ctx, ear{m})
+	return m.stream.wait(ctx, &play{src: sourceAt{Source: ear{m}}, done: make(chan struct{})})
 }
 
-// ear is a member as the source of what it hears.
+// ear is a member as the source of what it hears, at any rate.
 type ear struct{ *Member }
 
 func (e ear) Next(f pcm.Frame) bool {
@@ -244,25 +244,4 @@ func (m *Member) hear(f pcm.Frame, n int64) {
 	if r.talk != nil {
 		m.listen(voice)
 	}
-}
-
-// converter brings frames to another rate.
-type converter struct {
-	from, to  int
-	resampler *pcm.Resampler
-	frame     pcm.Frame
-}
-
-// convert returns f at rate to: f itself if that is its rate, or else a frame
-// valid until the next call.
-func (c *converter) convert(f pcm.Frame, to int) pcm.Frame {
-	from := 50 * len(f)
-	if from == to {
-		return f
-	}
-	if c.from != from || c.to != to {
-		c.from, c.to, c.resampler = from, to, pcm.NewResampler(from, to)
-	}
-	c.frame = c.resampler.Resample(c.frame[:0], f)
-	return c.frame
 }

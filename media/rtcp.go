@@ -125,7 +125,7 @@ func (s *Stream) readReports(blocks []rtcp.ReceptionReport, now time.Time) {
 			continue
 		}
 		s.stats.RemoteLost = int64(int32(r.TotalLost<<8) >> 8) // 24 bits, signed
-		s.stats.RemoteJitter = ticksTime(float64(r.Jitter), s.codec.rate)
+		s.stats.RemoteJitter = ticksTime(float64(r.Jitter), clockRate)
 		if r.LastSenderReport == 0 {
 			continue
 		}

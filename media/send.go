@@ -17,9 +17,9 @@ const maxOwed = 500
 // scratch is the memory that sending and receiving a frame needs for a
 // moment; each shard has one for all its streams.
 type scratch struct {
-	frame  [320]int16 // 20 ms at up to 16 kHz
-	sent   [320]int16 // the same, for the taps of what is sent
-	packet [rtpHeader + 320]byte
+	frame  [maxFrame]int16
+	sent   [maxFrame]int16 // for the taps of what is sent
+	packet [rtpHeader + frameTicks]byte
 	event  [4]byte
 }
 
@@ -33,8 +33,8 @@ func (s *Stream) sending() bool { return s.cfg.Send && s.stats.Remote.IsValid() 
 // skipped, never caught up with: the timestamps tell of the gap, and the
 // source goes on where it was.
 func (s *Stream) send(sc *scratch, skipped int64, asOf, deadline time.Duration) (last *play) {
-	frame := pcm.FrameLen(s.codec.rate)
-	s.out.Timestamp += uint32(skipped) * uint32(frame)
+	frame := s.codec.frame()
+	s.out.Timestamp += uint32(skipped) * frameTicks
 	s.stats.Skipped += uint64(skipped)
 	s.owed = int(min(skipped, maxOwed)) + 1
 	p, sound := s.pull(sc.frame[:frame], asOf)
@@ -43,27 +43,27 @@ func (s *Stream) send(sc *scratch, skipped int64, asOf, deadline time.Duration) 
 		sound, flowing = s.relay.fill(sc.frame[:frame], asOf)
 	}
 	if !flowing && int32(s.out.Timestamp-s.sentTS) <= 0 { // a relay sent more than its time
-		s.out.Timestamp = s.sentTS + uint32(frame)
+		s.out.Timestamp = s.sentTS + frameTicks
 	}
 	kind := sentSilence
 	switch {
 	case !s.sending():
 		if p != nil && p.digits != nil {
-			p.digits.next(&sc.event, s.out.Timestamp, frame)
+			p.digits.next(&sc.event, s.out.Timestamp)
 		}
 	case flowing:
 		kind = sentRelayed
 	case sound:
 		kind = sentPlayed
 		s.codec.encode(sc.packet[rtpHeader:], sc.frame[:frame])
-		s.sendPacket(sc, &s.out, frame)
+		s.sendPacket(sc, &s.out, frameTicks)
 		s.out.Marker = false
-	case p != nil && p.digits != nil && s.sendEvent(sc, p.digits, frame):
+	case p != nil && p.digits != nil && s.sendEvent(sc, p.digits):
 	default:
 		s.sendSilence(sc)
 	}
 	s.heardSent.note(kind, sc.frame[:frame])
-	s.out.Timestamp += uint32(frame)
+	s.out.Timestamp += frameTicks
 	s.next = deadline + pcm.FrameTime
 	if p != nil && p.ended() {
 		p.over = deadline + pcm.FrameTime
@@ -96,26 +96,25 @@ func (s *Stream) pull(f pcm.Frame, asOf time.Duration) (p *play, sound bool) {
 }
 
 func (s *Stream) sendSilence(sc *scratch) {
-	frame := pcm.FrameLen(s.codec.rate)
-	for i := range frame {
-		sc.packet[rtpHeader+i] = s.codec.silence
-	}
-	s.sendPacket(sc, &s.out, frame)
+	frame := sc.frame[:s.codec.frame()]
+	clear(frame)
+	s.codec.encode(sc.packet[rtpHeader:], frame)
+	s.sendPacket(sc, &s.out, frameTicks)
 	s.out.Marker = false
 }
 
 // clock is the timestamp of what begins now, after that of the packet before.
 func (s *Stream) clock(now time.Duration) uint32 {
-	ts := s.out.Timestamp - uint32(ticks(s.next-now, s.codec.rate))
+	ts := s.out.Timestamp - uint32(ticks(s.next-now, clockRate))
 	if int32(ts-s.sentTS) <= 0 {
-		ts = s.sentTS + uint32(pcm.FrameLen(s.codec.rate))
+		ts = s.sentTS + frameTicks
 	}
 	return ts
 }
 
 // sendEvent sends the packet of digit d that this frame has, if any.
-func (s *Stream) sendEvent(sc *scratch, d *digits, frame int) bool {
-	ts, marker, ok := d.next(&sc.event, s.out.Timestamp, frame)
+func (s *Stream) sendEvent(sc *scratch, d *digits) bool {
+	ts, marker, ok := d.next(&sc.event, s.out.Timestamp)
 	if ok {
 		s.sendEventPacket(sc, ts, marker)
 	}
@@ -125,7 +124,7 @@ func (s *Stream) sendEvent(sc *scratch, d *digits, frame int) bool {
 // release lets go of a digit under way: its end, three times.
 func (s *Stream) release(d *digits) {
 	sc := new(scratch)
-	ts, ok := d.cut(&sc.event, pcm.FrameLen(s.codec.rate))
+	ts, ok := d.cut(&sc.event)
 	if !ok || !s.sending() {
 		return
 	}

@@ -29,16 +29,16 @@ const (
 // has its losses concealed first, so it is heard as late as a tap of the peer
 // hears it, 40 ms or more after it was sent.
 func (s *Stream) TapSent(f func(pcm.Frame)) (remove func()) {
-	t := &tap{f}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	t := &tap{hear: f, rate: s.codec.rate}
 	if s.closed {
 		return func() {}
 	}
 	h := &s.heardSent
 	if h.buffer == nil {
-		h.buffer = newJitterBuffer(s.codec)
-		h.frame = make(pcm.Frame, pcm.FrameLen(s.codec.rate))
+		h.buffer = newJitterBuffer(codecFor(s.codec.name))
+		h.frame = make(pcm.Frame, maxFrame)
 	}
 	h.taps = append(slices.Clip(h.taps), t)
 	return func() {

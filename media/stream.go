@@ -17,7 +17,7 @@ var ErrClosed = errors.New("media: stream closed")
 
 // Config is what the two sides have agreed on (RFC 3264).
 type Config struct {
-	Codec       string // "PCMU" or "PCMA"; anything else is PCMU
+	Codec       string // "PCMU", "PCMA" or "G722"; anything else is PCMU
 	PayloadType uint8  // of the codec, in both directions
 	EventType   uint8  // payload type of telephone-event, 0 without
 
@@ -145,7 +145,7 @@ func (s *Stream) Start() {
 	if s.sending() {
 		s.sendSilence(new(scratch))
 	}
-	s.out.Timestamp += uint32(pcm.FrameLen(s.codec.rate))
+	s.out.Timestamp += frameTicks
 	s.next = now + pcm.FrameTime
 	s.mu.Unlock()
 	s.pacer.join(s, now)
@@ -167,12 +167,13 @@ func (s *Stream) Configure(c Config) {
 
 func (s *Stream) configure(c Config) {
 	old := s.cfg
-	s.cfg, s.codec = c, codecFor(c.Codec)
+	s.cfg = c
 	s.holding.Store(int32(c.holding()))
-	if c.Codec != old.Codec {
-		s.buffer.recode(s.codec.decode)
+	if codec := codecFor(c.Codec); codec.name != s.codec.name {
+		s.codec = codec
+		s.buffer.recode(codecFor(c.Codec))
 		if sent := s.heardSent.buffer; sent != nil {
-			sent.recode(s.codec.decode)
+			sent.recode(codecFor(c.Codec))
 		}
 	}
 	s.out.PayloadType = c.PayloadType
@@ -196,7 +197,8 @@ func (s *Stream) setRemote(rtp, rtcp netip.AddrPort) {
 	s.wire.SetRemote(rtp, rtcp)
 }
 
-// Rate is the sample rate of the stream's frames, in Hz.
+// Rate is the sample rate of the stream's frames, in Hz: 8000, or 16000 in
+// G.722. A Configure may change it.
 func (s *Stream) Rate() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,9 +222,9 @@ func (s *Stream) Stats() Stats {
 	st := s.stats
 	st.Lost = s.heard.lost()
 	st.Duplicate += s.heard.duplicate
-	st.Jitter = ticksTime(s.heard.jitter, s.codec.rate)
+	st.Jitter = ticksTime(s.heard.jitter, clockRate)
 	st.TooLate, st.Concealed = s.buffer.late, s.buffer.concealed
-	st.Delay = ticksTime(float64(s.buffer.slack), s.codec.rate)
+	st.Delay = ticksTime(float64(s.buffer.slack), clockRate)
 	st.Latched = s.latch.locked
 	return st
 }

@@ -373,7 +373,7 @@ func TestSendAndReceiveDoNotAllocate(t *testing.T) {
 func sendFrames(tb testing.TB) func() {
 	s, _ := loopbackStream(tb)
 	clip := NewClip(tone(50), 8000)
-	s.plays = []*play{{src: clip, done: make(chan struct{})}}
+	s.plays = []*play{{src: sourceAt{Source: clip}, done: make(chan struct{})}}
 	sc := new(scratch)
 	return func() {
 		s.mu.Lock()
