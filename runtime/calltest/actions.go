@@ -16,13 +16,14 @@ type action struct {
 	leg  string        // its letter
 	verb string
 	args []string
+	says *phrase // of the verb says
 }
 
 func (a action) String() string { return strings.Join(append([]string{a.verb}, a.args...), " ") }
 
 // legVerbs are what can be done on a leg, with the number of words that follow.
 var legVerbs = map[string]struct{ least, most int }{
-	"call": {1, 2}, "press": {1, 1}, "info": {1, 1}, "say": {1, 64}, "tone": {2, 2}, "silence": {1, 1},
+	"call": {1, 2}, "press": {1, 1}, "info": {1, 1}, "say": {1, 64}, "says": {1, 192}, "tone": {2, 2}, "silence": {1, 1},
 	"hold": {0, 1}, "resume": {0, 0}, "listen": {0, 0}, "refer": {1, 1}, "wait": {0, 0}, "hangup": {0, 0},
 	"ring": {0, 0}, "early": {1, 1}, "answer": {0, 0}, "busy": {0, 0}, "reject": {1, 1},
 }
@@ -65,7 +66,7 @@ func (s *Script) action(f []string, last *time.Duration) error {
 	a.verb, a.args = f[0], f[1:]
 	words, ok := legVerbs[a.verb]
 	if !ok {
-		return fmt.Errorf("a leg cannot %q; what it can do: call, press, info, say, tone, silence, hold, resume, listen, refer, wait, hangup, ring, early, answer, busy, reject", a.verb)
+		return fmt.Errorf("a leg cannot %q; what it can do: call, press, info, say, says, tone, silence, hold, resume, listen, refer, wait, hangup, ring, early, answer, busy, reject", a.verb)
 	}
 	if n := len(a.args); n < words.least || n > words.most {
 		return fmt.Errorf("%s takes %s (a comment has a line of its own)", a.verb, howMany(words.least, words.most))
@@ -75,6 +76,14 @@ func (s *Script) action(f []string, last *time.Duration) error {
 	}
 	if err := checkWords(a.verb, a.args); err != nil {
 		return err
+	}
+	if a.verb == "says" {
+		if a.says, err = readPhrase(strings.Join(a.args, " ")); err != nil {
+			return err
+		}
+		if err := s.phrase(a.says); err != nil {
+			return err
+		}
 	}
 	s.actions = append(s.actions, a)
 	return nil

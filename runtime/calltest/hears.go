@@ -4,18 +4,30 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hookswitch/hookswitch/media/pcm"
 )
 
-// hears says in words what came in the last 100 ms: silence, or the one or two
+// hears says what somebody is saying or has said less than half a second ago,
+// and without words what came in the last 100 ms: silence, or the one or two
 // pitches in it, to 10 Hz.
 func (p *phone) hears() string {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.hear(nil)
-	sound := slices.Clone(p.heard)
-	p.mu.Unlock()
+	return hears(p.heard, p.words)
+}
+
+// hears is what is to be told of the last of some sound, and of the words in it.
+// Words may be nil.
+func hears(sound []int16, words *decoder) string {
+	if words != nil {
+		if said := words.now(); said != "" {
+			return strconv.Quote(said)
+		}
+	}
 	return inWords(pitches(sound, rate))
 }
 

@@ -43,6 +43,7 @@ type phone struct {
 	final    bool  // progress is closed
 	decide   func(uri string, notify func(status int)) bool
 	heard    pcm.Frame // the last of it, heardFor long
+	words    *decoder  // of what is heard; nil in a script without words
 	last     time.Time // when it came
 	err      error
 	sequence uint16
@@ -52,8 +53,12 @@ type phone struct {
 const heardFor = 100 * time.Millisecond
 
 func newPhone(st *stage, letter string) *phone {
-	return &phone{stage: st, letter: letter, addr: netip.AddrPortFrom(netip.MustParseAddr(addrOf(letter)), 4000),
+	p := &phone{stage: st, letter: letter, addr: netip.AddrPortFrom(netip.MustParseAddr(addrOf(letter)), 4000),
 		done: make(chan struct{}), since: time.Now()}
+	if words := st.script.words; words != nil {
+		p.words = &decoder{known: words, rate: rate}
+	}
+	return p
 }
 
 // addrOf is where the phone of a leg is (RFC 5737); our side is at 192.0.2.9.
@@ -256,10 +261,20 @@ func (m *memory) Send(b []byte) error {
 func (p *phone) hear(sound pcm.Frame) {
 	now := time.Now()
 	if gap := now.Sub(p.last); gap > 2*pcm.FrameTime && !p.last.IsZero() {
-		gap = min(gap-pcm.FrameTime, heardFor)
-		p.heard = append(p.heard, make(pcm.Frame, int(gap*rate/time.Second))...)
+		gap = min(gap-pcm.FrameTime, time.Second)
+		p.take(make(pcm.Frame, int(gap*rate/time.Second)))
 	}
 	p.last = now
+	p.take(sound)
+}
+
+// take adds sound to what is remembered. p.mu is held.
+func (p *phone) take(sound pcm.Frame) {
+	if p.words != nil {
+		if _, over := p.words.hear(sound); over {
+			p.words.said = nil
+		}
+	}
 	p.heard = append(p.heard, sound...)
 	if over := len(p.heard) - int(heardFor*rate/time.Second); over > 0 {
 		p.heard = p.heard[:copy(p.heard, p.heard[over:])]

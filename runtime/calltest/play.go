@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
-	"iter"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/media/pcm"
 	"github.com/hookswitch/hookswitch/runtime"
@@ -36,9 +34,6 @@ type Env struct {
 }
 
 const (
-	// perWord is how long a voice takes for a word at its normal speed.
-	perWord = 400 * time.Millisecond
-
 	// patience is how long a caller stays who has nothing more to do.
 	patience = 10 * time.Minute
 
@@ -97,8 +92,11 @@ func play(t *testing.T, s *Script, env Env, base string, now time.Time) string {
 		MaxCall:    s.limit + tie,
 		NewID:      ids.make,
 	}
-	if s.voice {
-		conf.Voice = voice{}
+	if !s.voice.off {
+		conf.Voice = voice{s, tr}
+	}
+	if !s.ears.off {
+		conf.Ears = ears{s, tr}
 	}
 	srv := runtime.New(conf)
 	account := runtime.Account{
@@ -205,16 +203,3 @@ func (s *Script) File() string {
 
 // first is what the caller calls, as it is written.
 func (s *Script) first() string { return s.actions[0].args[len(s.actions[0].args)-1] }
-
-// voice is the scripted voice: a tone of 200 Hz, 400 ms for each word.
-type voice struct{}
-
-func (voice) Speak(_ context.Context, s ai.Speech, rate int) iter.Seq2[pcm.Frame, error] {
-	return func(yield func(pcm.Frame, error) bool) {
-		d := time.Duration(len(strings.Fields(s.Text))) * perWord
-		if s.Rate > 0 {
-			d = time.Duration(float64(d) / s.Rate).Round(pcm.FrameTime)
-		}
-		yield(pcm.Tone(rate, d, 0.3, 200).Samples, nil)
-	}
-}

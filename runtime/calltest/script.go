@@ -40,10 +40,13 @@ type Script struct {
 	server   string   // real server of paths without a section, "" is none
 	token    string   // signs requests in the Twilio dialect
 	show     []string // parameters of requests to show; "*" is all
-	voice    bool
+	voice    speaking
+	ears     hearing
 	limit    time.Duration // longest call
 	moves    bool          // those who are dialled may transfer the call
 
+	words   vocabulary // that are spoken
+	phrases []*phrase
 	legs    map[string]*party // by letter, those that the script names
 	actions []action
 	answers map[string][]answer // by "GET /path"
@@ -79,7 +82,7 @@ func Parse(name string, data []byte) (*Script, error) {
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	s := &Script{
 		Name: name, archive: txtar.Parse(data),
-		from: "+15550100", to: "+15550199", token: "12345", voice: true, limit: 4 * time.Hour,
+		from: "+15550100", to: "+15550199", token: "12345", ears: hearing{fail: -1}, limit: 4 * time.Hour,
 		legs: map[string]*party{}, answers: map[string][]answer{},
 	}
 	var errs []error

@@ -12,8 +12,8 @@ func TestParseErrors(t *testing.T) {
 		{"an empty script", "", "x:1: nothing happens in this script; begin with: 0s call /voice"},
 		{"no call first", "1s press 1\n", "x:1: the first thing a caller does is to call, such as: 0s call /voice"},
 		{"two calls", ok + "1s call /voice\n", "x:2: the caller has called already; another call is another leg, such as: 5s B call /voice"},
-		{"an unknown thing to do", ok + "1s jump\n", `x:2: a leg cannot "jump"; what it can do: call, press, info, say, tone, silence, hold, resume, listen, refer, wait, hangup, ring, early, answer, busy, reject`},
-		{"an unknown setting", "colour red\n" + ok, `x:1: unknown setting "colour"; there are dialect, from, to, method, fallback, status, server, token, show, voice, limit, transfers and header`},
+		{"an unknown thing to do", ok + "1s jump\n", `x:2: a leg cannot "jump"; what it can do: call, press, info, say, says, tone, silence, hold, resume, listen, refer, wait, hangup, ring, early, answer, busy, reject`},
+		{"an unknown setting", "colour red\n" + ok, `x:1: unknown setting "colour"; there are dialect, from, to, method, fallback, status, server, token, show, voice, ears, limit, transfers and header`},
 		{"not a time", ok + "3x press 1\n", `x:2: "3x" is not a time; write 200ms, 3s, 1m30s, or +1s for one second after the line above`},
 		{"back in time", ok + "3s press 1\n2s press 2\n", "x:3: 2s comes before the line above it; write the lines in order of time"},
 		{"before the beginning", "-1s call /voice\n", "x:1: -1s comes before the line above it; write the lines in order of time"},
@@ -53,7 +53,7 @@ func TestParseErrors(t *testing.T) {
 		{"a head that is none", ok + "-- POST /a --\nstatus: 200\n<Response/>\n", `x:2: "<Response/>" is not a header line; an empty line parts the head from the body`},
 		{"a wrong status", ok + "-- POST /a --\nstatus: many\n", `x:2: "many" is not a status; write 200 to 599`},
 		{"two want sections", ok + "-- want --\n-- want --\n", "x:3: there are two want sections; keep one"},
-		{"every slip is told", "from\n1s jump\n", "x:1: \"from\" needs a value after it\nx:2: a leg cannot \"jump\"; what it can do: call, press, info, say, tone, silence, hold, resume, listen, refer, wait, hangup, ring, early, answer, busy, reject"},
+		{"every slip is told", "from\n1s jump\n", "x:1: \"from\" needs a value after it\nx:2: a leg cannot \"jump\"; what it can do: call, press, info, say, says, tone, silence, hold, resume, listen, refer, wait, hangup, ring, early, answer, busy, reject"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := Parse("x", []byte(test.script))

@@ -42,10 +42,9 @@ func (s *Script) setting(f []string, line int) error {
 	case "show":
 		s.show = f[1:]
 	case "voice":
-		if rest != "none" {
-			return errors.New("the one value is: voice none; without it a scripted voice speaks")
-		}
-		s.voice = false
+		err = s.voice.setting(f[1:])
+	case "ears":
+		err = s.ears.setting(f[1:])
 	case "transfers":
 		if rest != "allowed" {
 			return errors.New("the one value is: transfers allowed; without it those who are dialled cannot transfer the call")
@@ -58,7 +57,7 @@ func (s *Script) setting(f []string, line int) error {
 	case "header":
 		return s.party("A", line).header(rest)
 	default:
-		return fmt.Errorf("unknown setting %q; there are dialect, from, to, method, fallback, status, server, token, show, voice, limit, transfers and header", name)
+		return fmt.Errorf("unknown setting %q; there are dialect, from, to, method, fallback, status, server, token, show, voice, ears, limit, transfers and header", name)
 	}
 	return err
 }

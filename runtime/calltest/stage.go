@@ -278,7 +278,7 @@ func (st *stage) dial(ctx context.Context, to runtime.Destination) (runtime.Outg
 	}
 	for _, a := range st.script.planOf(letter) {
 		a.leg, a.at = letter, a.at+st.trace.now()
-		for _, s := range a.steps() {
+		for _, s := range st.script.stepsOf(a) {
 			s.begins = false // a setting is not missed
 			st.add(s)
 		}

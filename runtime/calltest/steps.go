@@ -21,14 +21,14 @@ type step struct {
 func (s *Script) steps() []step {
 	var steps []step
 	for _, a := range s.actions {
-		steps = append(steps, a.steps()...)
+		steps = append(steps, s.stepsOf(a)...)
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	return steps
 }
 
-// steps takes an action apart.
-func (a action) steps() (steps []step) {
+// stepsOf takes an action apart.
+func (s *Script) stepsOf(a action) (steps []step) {
 	add := func(at time.Duration, do func(*phone)) {
 		b := a
 		b.at = at
@@ -41,6 +41,8 @@ func (a action) steps() (steps []step) {
 		info(a, add)
 	case "say":
 		speech(a, pcm.Tone(rate, time.Duration(len(a.args))*perWord, 0.3, 300), add)
+	case "says":
+		speech(a, s.words.speak(a.says.words, rate, a.says.each()), add)
 	case "tone":
 		hz, _ := pitch(a.args[0]) // checked by Parse, as all words are
 		d, _ := length(a.args[1])
