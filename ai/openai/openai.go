@@ -5,37 +5,202 @@
 package openai
 
 import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net"
 	"net/http"
+	"strings"
 	"time"
 
+	wire "github.com/sashabaranov/go-openai"
+
+	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media/pcm"
 )
 
 // DefaultURL is the BaseURL of OpenAI itself.
 const DefaultURL = "https://api.openai.com/v1"
 
-// Config is one provider as the configuration names it. All fields but Name
-// may be empty, and then have the defaults of the constructor.
-type Config struct {
-	Name     string // as configured, for errors
-	BaseURL  string // up to and without /audio/speech, /audio/transcriptions or /realtime; "": DefaultURL
-	APIKey   string // "": none is sent
-	Model    string
-	Voice    string // for a Speech without one
-	Language string // BCP 47; for a Hearing without one
+const (
+	defaultTimeout = 10 * time.Second
+	maxMessage     = 1 << 20 // bytes of an answer that is text
+)
 
-	// Timeout is how long the first byte of an answer, and each one after it,
-	// may take; 0: 10 s.
+// Config is one provider as the configuration names it. Its zero value is
+// OpenAI itself without a key.
+type Config struct {
+	Name     string // as configured, for errors; "": openai
+	BaseURL  string // before /audio/speech, /audio/transcriptions, /realtime; "": DefaultURL
+	APIKey   string // "": none is sent
+	Model    string // "": gpt-4o-mini-tts, gpt-transcribe or gpt-live-transcribe
+	Voice    string // for a Speech without one; "": alloy
+	Language string // BCP 47, for a Hearing without one
+
+	// Timeout is how long a transcription may take, and the first byte of
+	// speech, and each one after it; 0: 10 s.
 	Timeout time.Duration
 
-	// Extra is what only some servers know: "instructions" tells a voice how
-	// to speak; "prompt" goes before the hints of a Hearing; "query" set to
-	// "model" puts the model of a RealtimeASR into its URL, as speaches wants.
+	// Extra is what only some servers know. "instructions" tells a voice how
+	// to speak. "prompt" goes before the hints of a Hearing. "realtime" set to
+	// "speaches" puts a RealtimeASR's settings into its URL, as that wants.
 	Extra map[string]string
 
-	HTTP *http.Client // nil: one of its own, with warm connections
+	// HTTP is used for all requests, without following redirects; a Timeout
+	// of its own would cut long speech. nil: one with warm connections.
+	HTTP *http.Client
 
-	// Speech makes a detector for frames at rate (Hz) that tells which have
-	// voice in them. Only an ASR needs it, and must have it.
+	// Speech makes a detector for frames at rate (Hz), which tells those with
+	// voice in them. It matters to an ASR. nil: what is louder than -45 dBFS.
 	Speech func(rate int) func(pcm.Frame) bool
+}
+
+// service is what all that ask one provider have in common.
+type service struct {
+	Config
+	section string          // of the configuration: "tts", "asr"
+	own     *http.Transport // nil when Config has HTTP
+	api     *wire.Client
+}
+
+func newService(c Config, section, model string) *service {
+	s := &service{Config: c, section: section}
+	if s.Name == "" {
+		s.Name = "openai"
+	}
+	if s.BaseURL == "" {
+		s.BaseURL = DefaultURL
+	}
+	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	if s.Model == "" {
+		s.Model = model
+	}
+	if s.Timeout <= 0 {
+		s.Timeout = defaultTimeout
+	}
+	if s.Speech == nil {
+		s.Speech = func(int) func(pcm.Frame) bool {
+			return func(f pcm.Frame) bool { return pcm.Level(f) > -45 }
+		}
+	}
+	client := http.Client{}
+	if c.HTTP != nil {
+		client = *c.HTTP
+	} else {
+		s.own = newTransport()
+		client.Transport = s.own
+	}
+	// A redirect would make a GET of the POST, and may lead the text astray.
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	s.HTTP = &client
+
+	api := wire.DefaultConfig(s.APIKey)
+	api.BaseURL, api.HTTPClient = s.BaseURL, doer{s}
+	s.api = wire.NewClientWithConfig(api)
+	return s
+}
+
+func newTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    8,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    5 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		// A warm connection that died unseen is found before it is needed.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
+	}
+}
+
+// Warm opens a connection, so that the first words need not wait for one, and
+// asks for the list of models with it. The error is an *ai.Error when the
+// server cannot be reached or refuses the key; a server without such a list is
+// fine.
+func (s *service) Warm(ctx context.Context) error {
+	ctx, w := s.watch(ctx)
+	defer w.stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.BaseURL+"/models", nil)
+	if err != nil {
+		return s.badURL(err)
+	}
+	s.authorize(req.Header)
+	resp, err := doer{s}.Do(req)
+	if err != nil {
+		var e *ai.Error
+		if errors.As(err, &e) && (e.Kind == ai.Unsupported || e.Kind == ai.Content || e.Kind == ai.Protocol) {
+			return nil
+		}
+		return s.failed(ctx, err)
+	}
+	defer resp.Body.Close()
+	// The connection is free for the next request once the answer was read.
+	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxMessage)); err != nil {
+		return s.failed(ctx, err)
+	}
+	return nil
+}
+
+// Close lets go of the warm connections. Requests under way go on.
+func (s *service) Close() {
+	if s.own != nil {
+		s.own.CloseIdleConnections()
+	}
+}
+
+func (s *service) authorize(h http.Header) {
+	if s.APIKey != "" {
+		h.Set("Authorization", "Bearer "+s.APIKey)
+	}
+}
+
+// doer makes the requests of the API's client. Any answer but a good one is an
+// *ai.Error: the client would read one of any length, and lose Retry-After.
+type doer struct{ *service }
+
+func (s doer) Do(req *http.Request) (*http.Response, error) {
+	resp, err := s.HTTP.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		defer resp.Body.Close()
+		return nil, s.refused(resp)
+	}
+	if mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); mediaType == "text/html" {
+		resp.Body.Close()
+		return nil, s.fault(ai.Protocol, "answered with a web page", "set "+s.key("baseUrl")+" to the URL of the API, without /audio/...", nil)
+	}
+	if s.section == "asr" {
+		resp.Body = &bounded{resp.Body, maxMessage}
+	}
+	return resp, nil
+}
+
+// errSlow is the cause when a server is given up.
+var errSlow = errors.New("nothing came in time")
+
+// watch makes a context that ends with errSlow once nothing is fed to the
+// watch for the service's Timeout.
+func (s *service) watch(ctx context.Context) (context.Context, *watch) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return ctx, &watch{timeout: s.Timeout, cancel: cancel, timer: time.AfterFunc(s.Timeout, func() { cancel(errSlow) })}
+}
+
+type watch struct {
+	timeout time.Duration
+	cancel  context.CancelCauseFunc
+	timer   *time.Timer
+}
+
+func (w *watch) feed() { w.timer.Reset(w.timeout) }
+
+// rest stops the clock while the server is not asked for anything.
+func (w *watch) rest() { w.timer.Stop() }
+
+func (w *watch) stop() {
+	w.timer.Stop()
+	w.cancel(nil)
 }
