@@ -37,7 +37,7 @@ func further(packet []byte) {
 }
 
 func TestRelayDoesNotAllocate(t *testing.T) {
-	for _, codec := range []string{"PCMU", "PCMA"} {
+	for _, codec := range []string{"PCMU", "PCMA", "G722"} {
 		for _, tapped := range []bool{false, true} {
 			a, b, packet := bridged(t, codec)
 			if tapped {
@@ -70,6 +70,7 @@ func BenchmarkRelay(b *testing.B) {
 	}{
 		{"same codec", "PCMU", false},
 		{"transcoded", "PCMA", false},
+		{"to wideband", "G722", false},
 		{"not relayed", "PCMU", true},
 	}
 	for _, tt := range tests {
