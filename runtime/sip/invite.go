@@ -19,12 +19,13 @@ const longestRinging = 15 * time.Minute
 // begins. sipgo's own takes answers on a goroutine each, which loses their
 // order, and confirms a repeated refusal 4 s late.
 type attempt struct {
-	leg   *Leg
-	req   *sipgo.Request
-	key   string
-	path  path
-	final chan *answer  // the first final answer, once; closed without one when none came
-	over  chan struct{} // closed with it
+	leg    *Leg
+	req    *sipgo.Request
+	key    string
+	path   path
+	within bool          // the dialog of leg, which has begun already
+	final  chan *answer  // the first final answer, once; closed without one when none came
+	over   chan struct{} // closed with it
 
 	// Guarded by leg.mu.
 	came      bool // an answer has, so that CANCEL may go out (RFC 3261 §9.1)
@@ -223,11 +224,8 @@ func (l *Leg) early(a *attempt, res *answer) {
 	if tagOf(res.raw.get("To")) != "" {
 		l.join(l.dialogOf(a, res))
 	}
-	if answer := described(res.raw); answer != nil {
-		if agreed, err := sdp.Accept(l.described, answer, l.description()); err == nil {
-			l.agree(agreed)
-			l.sound()
-		}
+	if answer := described(res.raw); answer != nil && l.acceptAnswer(answer) == nil && l.recording == nil {
+		l.sound()
 	}
 	l.out.progress(res.StatusCode)
 }
@@ -243,16 +241,12 @@ func (l *Leg) accepted(a *attempt, res *answer) {
 	if len(a.acks) == maxForks {
 		return
 	}
-	d := l.dialogOf(a, res)
-	ack := d.request(sipgo.ACK, d.seq, l.server.cfg.UserAgent)
-	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
-		for _, h := range a.req.GetHeaders(name) {
-			ack.AppendHeader(h)
-		}
+	if a.within {
+		l.acceptedAgain(a, res)
+		return
 	}
-	p := d.path
-	p.to = l.server.next(&d)
-	a.confirm(tag, ack, p)
+	d := l.dialogOf(a, res)
+	l.confirmIn(a, &d, tag)
 	if l.answered || l.Err() != nil || l.out.attempt != a || a.abandoned {
 		l.server.reading.Go(func() { l.sendBye(&d) })
 		a.finish(res)
@@ -260,23 +254,34 @@ func (l *Leg) accepted(a *attempt, res *answer) {
 	}
 	l.join(d)
 	l.answered = true
-	if answer := described(res.raw); answer != nil {
-		agreed, err := sdp.Accept(l.described, answer, l.description())
-		if err != nil {
-			l.agreed.Codec = ""
-		} else {
-			l.agree(agreed)
-		}
+	if answer := described(res.raw); answer != nil && l.acceptAnswer(answer) != nil {
+		l.agreed.Codec = ""
 	}
-	if l.agreed.Codec == "" {
+	if l.agreed.Codec == "" && (l.recording == nil || !l.recording.wanted()) {
 		l.out.conclude(488, nil)
 		l.server.reading.Go(func() { l.bye(ErrOffer) })
 		a.finish(res)
 		return
 	}
 	l.confirmed()
+	if l.recording != nil {
+		l.keepAlive(res)
+	}
 	l.out.conclude(res.StatusCode, headers(res.raw))
 	a.finish(res)
+}
+
+// confirmIn sends the ACK to a 2xx to a, which goes through d (RFC 3261 §13.2.2.4).
+func (l *Leg) confirmIn(a *attempt, d *dialog, tag string) {
+	ack := d.request(sipgo.ACK, a.req.CSeq().SeqNo, l.server.cfg.UserAgent)
+	for _, name := range []string{"Authorization", "Proxy-Authorization"} {
+		for _, h := range a.req.GetHeaders(name) {
+			ack.AppendHeader(h)
+		}
+	}
+	p := d.path
+	p.to = l.server.next(d)
+	a.confirm(tag, ack, p)
 }
 
 // described reads the description of an answer, nil when there is none.

@@ -23,6 +23,7 @@ var (
 	ErrNoMedia error = &broken{"the other side sends nothing any more", 32014} // Config.MediaTimeout
 	ErrFailed  error = &broken{"the call failed on our side", 0}               // a panic, or no port for its sound
 	ErrOffer   error = &broken{"the other side's answer has nothing that we speak", 32102}
+	ErrGone    error = &broken{"the recorder no longer answers", 0} // to an INVITE within its session
 )
 
 // broken is the end of a leg that broke.
@@ -42,13 +43,14 @@ func (b *broken) Code() int { return b.code }
 type Leg struct {
 	dialog // mu guards what of it can change
 
-	server *Server
-	in     *incoming       // what only a leg has that has come in, nil on others
-	out    *placed         // what only a leg has that was placed here, nil on others
-	ctx    context.Context // ends with the leg
-	cancel context.CancelCauseFunc
-	acked  chan struct{} // closed at the ACK to the first 2xx, in whichever direction
-	byed   chan struct{} // closed when Hangup's BYE is answered or given up
+	server    *Server
+	in        *incoming       // what only a leg has that has come in, nil on others
+	out       *placed         // what only a leg has that was placed here, nil on others
+	recording *recording      // what only a recording session has beside, nil on others
+	ctx       context.Context // ends with the leg
+	cancel    context.CancelCauseFunc
+	acked     chan struct{} // closed at the ACK to the first 2xx, in whichever direction
+	byed      chan struct{} // closed when Hangup's BYE is answered or given up
 
 	parting sync.WaitGroup // our BYE
 
@@ -165,6 +167,8 @@ func (l *Leg) end(cause error) {
 		l.endReferral(l.referrals[0])
 	}
 	switch {
+	case l.recording != nil:
+		l.recording.close(l)
 	case l.stream != nil:
 		l.server.calling.Go(l.stream.Close) // may wait for the pacer; l.mu must not
 	case l.wire != nil:

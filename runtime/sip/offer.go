@@ -64,7 +64,7 @@ func (l *Leg) describe() error {
 	}
 	l.wire, l.port = wire, port
 	if l.in.offer == nil {
-		l.described = sdp.Offer(l.description())
+		l.described = l.offer()
 		return nil
 	}
 	l.described, l.agreed, err = sdp.Answer(l.in.offer, l.description())
@@ -75,6 +75,38 @@ func (l *Leg) describe() error {
 func (l *Leg) description() sdp.Local {
 	return sdp.Local{Addr: l.host, Port: l.port, SessionID: l.session, Version: l.session,
 		Codecs: l.codecs(), Last: l.described}
+}
+
+// offer describes our side anew.
+func (l *Leg) offer() *sdp.Session {
+	if l.recording != nil {
+		return l.offerTracks()
+	}
+	return sdp.Offer(l.description())
+}
+
+// describeIn puts our description into an INVITE.
+func (l *Leg) describeIn(req *sipgo.Request) {
+	if l.recording != nil {
+		l.say(req, l.described.Bytes())
+		return
+	}
+	req.AppendHeader(sipgo.NewHeader("Content-Type", "application/sdp"))
+	req.SetBody(l.described.Bytes())
+}
+
+// acceptAnswer agrees on the answer to our offer. After an error everything is
+// as before.
+func (l *Leg) acceptAnswer(answer *sdp.Session) error {
+	if l.recording != nil {
+		l.acceptTracks(answer)
+		return nil
+	}
+	agreed, err := sdp.Accept(l.described, answer, l.description())
+	if err == nil {
+		l.agree(agreed)
+	}
+	return err
 }
 
 // acceptWith sends a 200 with our description and awaits the ACK. l.mu is held.
@@ -133,7 +165,7 @@ func (l *Leg) confirmed() {
 		return
 	}
 	l.sound()
-	if l.server.cfg.MediaTimeout > 0 {
+	if l.server.cfg.MediaTimeout > 0 && l.recording == nil { // a recorder sends nothing
 		l.since = time.Now()
 		l.silence = time.AfterFunc(l.server.cfg.MediaTimeout, l.watch)
 	}
@@ -142,24 +174,20 @@ func (l *Leg) confirmed() {
 
 // sound makes the stream, as agreed.
 func (l *Leg) sound() {
+	if l.recording != nil {
+		l.recording.sound(l)
+		return
+	}
 	if l.stream == nil {
-		l.stream = media.NewStream(l.server.cfg.Pacer, l.wire, l.mediaConfig())
+		l.stream = media.NewStream(l.server.cfg.Pacer, l.wire, l.mediaConfig(l.agreed))
 		l.stream.Start()
 	}
 }
 
 // answeredIn reads the answer to our offer from an ACK.
 func (l *Leg) answeredIn(r *request) bool {
-	answer, f := l.server.readOffer(r)
-	if f != nil || answer == nil {
-		return false
-	}
-	agreed, err := sdp.Accept(l.described, answer, l.description())
-	if err != nil {
-		return false
-	}
-	l.agree(agreed)
-	return true
+	answer, f := l.readOffer(r)
+	return f == nil && answer != nil && l.acceptAnswer(answer) == nil
 }
 
 // agree makes the sound follow what has been agreed on.
@@ -172,12 +200,11 @@ func (l *Leg) agree(agreed sdp.Agreed) {
 	}
 	l.agreed = agreed
 	if l.stream != nil {
-		l.stream.Configure(l.mediaConfig())
+		l.stream.Configure(l.mediaConfig(l.agreed))
 	}
 }
 
-func (l *Leg) mediaConfig() media.Config {
-	a := l.agreed
+func (l *Leg) mediaConfig(a sdp.Agreed) media.Config {
 	return media.Config{Codec: a.Codec, PayloadType: a.PayloadType, EventType: a.EventType,
 		Remote: a.Remote, RemoteRTCP: a.RemoteRTCP, Signalling: l.path.remote.Addr(),
 		Send: a.Direction == "sendrecv" || a.Direction == "sendonly", Receive: receives(a.Direction),
@@ -196,13 +223,16 @@ func (l *Leg) reinvited(r *request, t *transaction) {
 	case !l.answered, l.waiting != nil:
 		say(500, "An earlier INVITE is not over", retryLater())
 		return
+	case l.recording != nil && l.recording.inviting:
+		say(491, "Request Pending")
+		return
 	case l.pending != nil:
 		// The ACK may have been overtaken; this one's turn comes after it.
 		t.respond(r.raw.response(r.path, 100, "Trying", ""))
 		l.waiting, l.waitTx = r, t
 		return
 	}
-	offer, f := l.server.readOffer(r)
+	offer, f := l.readOffer(r)
 	if f == nil {
 		f = l.renegotiate(offer)
 	}
@@ -216,9 +246,11 @@ func (l *Leg) reinvited(r *request, t *transaction) {
 
 // updated takes an UPDATE (RFC 3311), which has its answer in its 200.
 func (l *Leg) updated(r *request, t *transaction) {
-	offer, f := l.server.readOffer(r)
+	offer, f := l.readOffer(r)
 	switch {
 	case f != nil:
+	case offer != nil && l.recording != nil && l.recording.inviting:
+		f = &fault{status: 491, text: "Request Pending"}
 	case offer != nil && (!l.answered || l.pending != nil):
 		f = &fault{status: 500, text: "An INVITE is not over", extra: []field{retryLater()}}
 	case offer != nil:
@@ -241,7 +273,13 @@ func (l *Leg) updated(r *request, t *transaction) {
 // fault everything is as before.
 func (l *Leg) renegotiate(offer *sdp.Session) *fault {
 	if offer == nil {
-		l.described = sdp.Offer(l.description())
+		l.described = l.offer()
+		return nil
+	}
+	if l.recording != nil {
+		if err := l.answerTracks(offer); err != nil {
+			return unacceptable(err)
+		}
 		return nil
 	}
 	answer, agreed, err := sdp.Answer(offer, l.description())

@@ -87,12 +87,16 @@ func (l *Leg) Headers() map[string][]string {
 // Progress, Done and Err of the leg, which whoever has called Dial must hang up
 // in the end. An error is a slip in d. While the call lives, and 32 s more, the
 // addresses that it goes to may send messages that belong to it.
-func (s *Server) Dial(d Destination) (*Leg, error) {
+func (s *Server) Dial(d Destination) (*Leg, error) { return s.call(d, nil) }
+
+// call places a call, or a recording session.
+func (s *Server) call(d Destination, r *recording) (*Leg, error) {
 	uri, at, err := d.check()
 	if err != nil {
 		return nil, fmt.Errorf("sip: dial: %w", err)
 	}
 	l := s.newLeg()
+	l.recording = r
 	l.out = &placed{to: d, uri: uri, at: at, codecs: d.Codecs, statuses: make(chan int, 101)}
 	if l.out.codecs == nil {
 		l.out.codecs = s.cfg.Codecs
@@ -136,6 +140,9 @@ func (l *Leg) place() {
 
 // open takes the port for the sound.
 func (l *Leg) open() error {
+	if l.recording != nil {
+		return l.openTracks()
+	}
 	wire, port, err := l.server.openWire()
 	if err != nil {
 		return err
@@ -163,7 +170,7 @@ func (l *Leg) invite(uri sipgo.Uri, p path, g *login) (*attempt, error) {
 	l.remote, l.target, l.routes = party{value: "<" + toURI(l.out.uri) + ">"}, uri, nil
 	l.local.value = l.from()
 	l.described, l.agreed = nil, sdp.Agreed{}
-	l.described = sdp.Offer(l.description())
+	l.described = l.offer()
 	req := l.newRequest(sipgo.INVITE, s.cfg.UserAgent)
 	contact := l.contact()
 	req.AppendHeader(sipgo.NewHeader(contact.name, contact.value))
@@ -173,8 +180,7 @@ func (l *Leg) invite(uri sipgo.Uri, p path, g *login) (*attempt, error) {
 			req.AppendHeader(sipgo.NewHeader(name, v))
 		}
 	}
-	req.AppendHeader(sipgo.NewHeader("Content-Type", "application/sdp"))
-	req.SetBody(l.described.Bytes())
+	l.describeIn(req)
 	g.sign(req)
 	a, err := l.start(req, p)
 	if err == nil {

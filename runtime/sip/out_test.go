@@ -31,6 +31,11 @@ func (b *bench) dial(d Destination) *Leg {
 
 // answer answers a request of ours. Extra header lines end in CRLF.
 func (p *phone) answer(req, status, tag, extra, body string) {
+	p.answerAs(req, status, tag, extra, "application/sdp", body)
+}
+
+// answerAs is answer with a body of another type.
+func (p *phone) answerAs(req, status, tag, extra, kind, body string) {
 	var h strings.Builder
 	h.WriteString("SIP/2.0 " + status + "\r\n")
 	for l := range strings.SplitSeq(req, "\r\n") {
@@ -46,7 +51,7 @@ func (p *phone) answer(req, status, tag, extra, body string) {
 		}
 	}
 	if body != "" {
-		extra += sdpBody
+		extra += "Content-Type: " + kind + "\r\n"
 	}
 	p.raw(h.String() + extra + fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body))
 }
