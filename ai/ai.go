@@ -28,6 +28,8 @@ type Speech struct {
 	Voice    string  // as the document names it: "man", "Polly.Joanna", ...
 	Language string  // BCP 47: "en-US"
 	Rate     float64 // 1 is normal, 2 twice as fast; 0 counts as 1
+	Pitch    float64 // percent above the voice's own; negative is below
+	Volume   float64 // dB above the usual; -Inf is silence as long as the text
 
 	// What only some providers know, as TeXML <Say> has it.
 	Gender, Effect, Region, LanguageBoost string

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/hookswitch/hookswitch/ai"
 )
 
 // engine is one program that speaks.
@@ -15,10 +17,11 @@ type engine struct {
 	name, path string
 	// voice is the engine's own name of the voice for a person, "" when it
 	// does not speak the language.
-	voice func(person) string
+	voice func(ai.Person) string
 	// args are the program's arguments: text comes by standard input, sound
-	// goes to the file out.
-	args func(voice string, speed float64, out string) []string
+	// goes to the file out. Only espeak-ng has a pitch, in percent above the
+	// voice's own.
+	args func(voice string, speed, pitch float64, out string) []string
 	// text is what the engine is given of a text.
 	text func(string) string
 }
@@ -59,18 +62,18 @@ func findFlite() (engine, bool) {
 	woman, man := first("slt", "kal16", "kal"), first("rms", "kal16", "kal")
 	return engine{
 		name: "flite", path: path, text: plain,
-		voice: func(p person) string {
+		voice: func(p ai.Person) string {
 			switch {
-			case primary(p.language) != "en":
+			case primary(p.Language) != "en":
 				return ""
-			case p.male:
+			case p.Male:
 				return man
 			}
 			return woman
 		},
 		// Sound by a pipe is not an option: flite never ends when nobody
 		// reads it.
-		args: func(voice string, speed float64, out string) []string {
+		args: func(voice string, speed, _ float64, out string) []string {
 			return []string{"-voice", voice, "--setf", fmt.Sprintf("duration_stretch=%.3f", 1/speed), "-o", out}
 		},
 	}, true
@@ -95,22 +98,32 @@ func findEspeak() (engine, bool) {
 	}
 	return engine{
 		name: "espeak-ng", path: path, text: same,
-		voice: func(p person) string {
+		voice: func(p ai.Person) string {
 			variant := "+f3"
-			if p.male {
+			if p.Male {
 				variant = "+m3"
 			}
-			for _, l := range []string{p.language, espeakNames[p.language], regional(p.language), primary(p.language), espeakNames[primary(p.language)]} {
+			for _, l := range []string{p.Language, espeakNames[p.Language], regional(p.Language), primary(p.Language), espeakNames[primary(p.Language)]} {
 				if languages[l] {
 					return l + variant
 				}
 			}
 			return ""
 		},
-		args: func(voice string, speed float64, out string) []string {
-			return []string{"--stdin", "-v", voice, "-s", fmt.Sprintf("%.0f", 175*speed), "-w", out}
+		args: func(voice string, speed, pitch float64, out string) []string {
+			args := []string{"--stdin", "-v", voice, "-s", fmt.Sprintf("%.0f", 175*speed)}
+			if pitch != 0 { // of 0 to 99, 50 is the voice's own
+				args = append(args, "-p", fmt.Sprintf("%.0f", min(99, max(0, 50+pitch/2))))
+			}
+			return append(args, "-w", out)
 		},
 	}, true
+}
+
+// primary is the language of a tag without its region.
+func primary(language string) string {
+	p, _, _ := strings.Cut(language, "-")
+	return p
 }
 
 // espeakNames are the languages that espeak-ng calls otherwise.
@@ -140,8 +153,8 @@ func findSay() (engine, bool) {
 	voices := sayVoices(out)
 	return engine{
 		name: "say", path: path, text: same,
-		voice: func(p person) string { return sayVoice(voices, p) },
-		args: func(voice string, speed float64, out string) []string {
+		voice: func(p ai.Person) string { return sayVoice(voices, p) },
+		args: func(voice string, speed, _ float64, out string) []string {
 			return []string{"-v", voice, "-r", fmt.Sprintf("%.0f", 175*speed), "-f", "-", "-o", out, "--file-format=WAVE", "--data-format=LEI16@22050"}
 		},
 	}, true
@@ -165,13 +178,13 @@ var sayMen = []string{"Alex", "Daniel", "Fred", "Thomas", "Jorge", "Juan", "Dieg
 
 // sayVoice is the first voice of the language and the sex, else the first of
 // the language, else of its primary language.
-func sayVoice(voices [][2]string, p person) string {
+func sayVoice(voices [][2]string, p ai.Person) string {
 	for _, matches := range []func(name, language string) bool{
-		func(n, l string) bool { return l == p.language && slices.Contains(sayMen, n) == p.male },
+		func(n, l string) bool { return l == p.Language && slices.Contains(sayMen, n) == p.Male },
 		func(n, l string) bool {
-			return primary(l) == primary(p.language) && slices.Contains(sayMen, n) == p.male
+			return primary(l) == primary(p.Language) && slices.Contains(sayMen, n) == p.Male
 		},
-		func(n, l string) bool { return primary(l) == primary(p.language) },
+		func(n, l string) bool { return primary(l) == primary(p.Language) },
 	} {
 		for _, v := range voices {
 			if matches(v[0], v[1]) {

@@ -36,13 +36,12 @@ var ErrNone = errors.New("no local voice: flite or espeak-ng is needed; install 
 type Voice struct {
 	engines []engine // best first
 	slots   chan struct{}
-	cache   *cache
 }
 
 // Find looks for engines on PATH and asks each what it can speak. It takes
 // some tens of milliseconds. The error is ErrNone when there is none.
 func Find() (*Voice, error) {
-	v := &Voice{slots: make(chan struct{}, max(2, runtime.NumCPU())), cache: newCache(cacheSamples)}
+	v := &Voice{slots: make(chan struct{}, max(2, runtime.NumCPU()))}
 	for _, find := range []func() (engine, bool){findFlite, findEspeak, findSay} {
 		if e, ok := find(); ok {
 			v.engines = append(v.engines, e)
@@ -65,11 +64,11 @@ func (v *Voice) String() string {
 
 // Speak yields the sound of s in frames of 20 ms, the last of them shorter.
 // The text is voiced by the sentence, so a long one begins as soon as a short
-// one. What was said lately comes from memory. Silence before the first word
-// is cut to 20 ms, and the level is about -20 dBFS whatever the engine.
+// one. Silence before the first word is cut to 20 ms, and the level is about
+// -20 dBFS whatever the engine.
 func (v *Voice) Speak(ctx context.Context, s ai.Speech, rate int) iter.Seq2[pcm.Frame, error] {
 	return func(yield func(pcm.Frame, error) bool) {
-		p := personOf(s.Voice, s.Language)
+		p := ai.PersonOf(s.Voice, s.Language)
 		e, err := v.engineFor(p, s.Text)
 		if err != nil {
 			yield(nil, err)
@@ -77,13 +76,13 @@ func (v *Voice) Speak(ctx context.Context, s ai.Speech, rate int) iter.Seq2[pcm.
 		}
 		parts := sentences(s.Text)
 		for i, text := range parts {
-			job := job{text: text, person: p, speed: speed(s.Rate), rate: rate, last: i == len(parts)-1}
+			job := job{text: text, person: p, speed: speed(s.Rate), pitch: s.Pitch, rate: rate, last: i == len(parts)-1}
 			sound, err := v.voice(ctx, e, job)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			for frame := range slices.Chunk(slices.Clone(sound), max(1, pcm.FrameLen(rate))) {
+			for frame := range slices.Chunk(sound, max(1, pcm.FrameLen(rate))) {
 				if !yield(frame, nil) {
 					return
 				}
@@ -103,33 +102,30 @@ func speed(rate float64) float64 {
 // engineFor is the first engine that speaks the person's language. Without
 // one, the first engine reads the text as English if it is in Latin letters:
 // a foreign accent is better than dead air.
-func (v *Voice) engineFor(p person, text string) (engine, error) {
+func (v *Voice) engineFor(p ai.Person, text string) (engine, error) {
 	for _, e := range v.engines {
 		if e.voice(p) != "" {
 			return e, nil
 		}
 	}
 	if plain(text) == "" && text != "" {
-		return engine{}, fmt.Errorf("no voice here speaks %s; install espeak-ng (apt install espeak-ng, brew install espeak-ng)", p.language)
+		return engine{}, fmt.Errorf("no voice here speaks %s; install espeak-ng (apt install espeak-ng, brew install espeak-ng)", p.Language)
 	}
 	return v.engines[0], nil
 }
 
-// job is one sentence for an engine. Jobs that are equal sound the same.
+// job is one sentence for an engine.
 type job struct {
 	text   string
-	person person
+	person ai.Person
 	speed  float64
+	pitch  float64 // percent above the voice's own
 	rate   int
 	last   bool // of its text
 }
 
-// voice is the sound of a job, from memory or from a run of the engine. The
-// samples are shared and not to be written to.
+// voice is the sound of a job.
 func (v *Voice) voice(ctx context.Context, e engine, j job) ([]int16, error) {
-	if s, ok := v.cache.get(j); ok {
-		return s, nil
-	}
 	select {
 	case v.slots <- struct{}{}:
 		defer func() { <-v.slots }()
@@ -140,9 +136,7 @@ func (v *Voice) voice(ctx context.Context, e engine, j job) ([]int16, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := finish(clip, j.rate, j.last)
-	v.cache.put(j, s)
-	return s, nil
+	return finish(clip, j.rate, j.last), nil
 }
 
 // run starts the engine for one job and waits for it; when ctx ends it is
@@ -159,9 +153,9 @@ func run(ctx context.Context, e engine, j job) (pcm.Clip, error) {
 	defer cancel()
 	voice := e.voice(j.person)
 	if voice == "" {
-		voice = e.voice(person{language: "en-us", male: j.person.male})
+		voice = e.voice(ai.Person{Language: "en-us", Male: j.person.Male})
 	}
-	cmd := exec.CommandContext(ctx, e.path, e.args(voice, j.speed, out)...)
+	cmd := exec.CommandContext(ctx, e.path, e.args(voice, j.speed, j.pitch, out)...)
 	cmd.Stdin = strings.NewReader(e.text(j.text))
 	cmd.Env = []string{"LANG=C.UTF-8", "HOME=" + dir, "TMPDIR=" + dir}
 	cmd.WaitDelay = time.Second

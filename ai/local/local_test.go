@@ -162,6 +162,7 @@ func TestEngineIsGiven(t *testing.T) {
 		{"plain letters", ai.Speech{Text: "“Café” – naïve…"}, "flite", `-voice slt --setf duration_stretch=1.000 -o <"Cafe" - naive...> 3`},
 		{"German", ai.Speech{Text: "Grüß Gott.", Language: "de-DE"}, "espeak-ng", "--stdin -v de+f3 -s 175 -w <Grüß Gott.> 3"},
 		{"a German man by his name", ai.Speech{Text: "Ja.", Voice: "Polly.Hans", Language: "en-US", Rate: 1.2}, "espeak-ng", "--stdin -v de+m3 -s 210 -w <Ja.> 3"},
+		{"a higher voice", ai.Speech{Text: "Ja.", Language: "de-DE", Pitch: 20}, "espeak-ng", "--stdin -v de+f3 -s 175 -p 60 -w <Ja.> 3"},
 		{"Chinese has another name", ai.Speech{Text: "你好", Language: "zh-CN"}, "espeak-ng", "--stdin -v cmn+f3 -s 175 -w <你好> 3"},
 		{"Mexican Spanish", ai.Speech{Text: "Hola.", Voice: "Polly.Mia"}, "espeak-ng", "--stdin -v es-419+f3 -s 175 -w <Hola.> 3"},
 		{"a language that nobody speaks", ai.Speech{Text: "Tere.", Language: "et-EE"}, "flite", "-voice slt --setf duration_stretch=1.000 -o <Tere.> 3"},
@@ -252,27 +253,6 @@ func TestWaitingForAnEngineEndsWithTheContext(t *testing.T) {
 	}
 }
 
-func TestRepeatsComeFromMemory(t *testing.T) {
-	v, given := fake(t, "flite")
-	first, err := speak(t.Context(), v, ai.Speech{Text: "Hello."})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for f := range v.Speak(t.Context(), ai.Speech{Text: "Hello."}, 8000) {
-		clear(f) // a frame is the consumer's: the next one must not notice
-	}
-	again, err := speak(t.Context(), v, ai.Speech{Text: "Hello."})
-	if err != nil || !slices.Equal(first, again) {
-		t.Errorf("%d and then %d samples (%v), want the same", len(first), len(again), err)
-	}
-	if _, err := speak(t.Context(), v, ai.Speech{Text: "Hello.", Voice: "man"}); err != nil {
-		t.Fatal(err)
-	}
-	if got := given("flite"); len(got) != 2 {
-		t.Errorf("flite was run %d times, want once for each voice", len(got))
-	}
-}
-
 func TestStoppingEarlyVoicesNoMore(t *testing.T) {
 	v, given := fake(t, "flite")
 	for range v.Speak(t.Context(), ai.Speech{Text: strings.Repeat("This is a sentence that is long enough. ", 20)}, 8000) {
@@ -280,21 +260,6 @@ func TestStoppingEarlyVoicesNoMore(t *testing.T) {
 	}
 	if got := given("flite"); len(got) != 1 {
 		t.Errorf("flite was run %d times, want once", len(got))
-	}
-}
-
-func TestCacheForgetsTheOldest(t *testing.T) {
-	c := newCache(10)
-	key := func(text string) job { return job{text: text} }
-	c.put(key("a"), make([]int16, 4))
-	c.put(key("b"), make([]int16, 4))
-	c.get(key("a"))
-	c.put(key("c"), make([]int16, 4))
-	c.put(key("d"), make([]int16, 11)) // more than there is room for
-	for text, want := range map[string]bool{"a": true, "b": false, "c": true, "d": false} {
-		if _, got := c.get(key(text)); got != want {
-			t.Errorf("%s is remembered: %v, want %v", text, got, want)
-		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/hookswitch/hookswitch/ai"
 )
 
 // How much an engine is given at once, in bytes: the first sentence is short
@@ -16,52 +18,8 @@ const (
 	longest   = 400
 )
 
-// sentences cuts a text where one would breathe: after the end of a sentence
-// or a line, and in any case before it is too long. White space is collapsed.
-func sentences(text string) []string {
-	var parts []string
-	var part strings.Builder
-	end := func() {
-		if part.Len() > 0 {
-			parts = append(parts, part.String())
-			part.Reset()
-		}
-	}
-	for line := range strings.Lines(strings.ToValidUTF8(text, " ")) {
-		for word := range strings.FieldsFuncSeq(line, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-			for len(word) > longest { // no word, but it must not be a way round the limit
-				end()
-				cut := longest
-				for !utf8.RuneStart(word[cut]) {
-					cut--
-				}
-				parts = append(parts, word[:cut])
-				word = word[cut:]
-			}
-			if part.Len()+1+len(word) > longest {
-				end()
-			}
-			if part.Len() > 0 {
-				part.WriteByte(' ')
-			}
-			part.WriteString(word)
-			enough := laterPart
-			if len(parts) == 0 {
-				enough = firstPart
-			}
-			if part.Len() >= enough && strings.ContainsAny(lastRune(strings.TrimRight(word, `"')]»”’`)), ".!?;:…。！？") {
-				end()
-			}
-		}
-	}
-	end()
-	return parts
-}
-
-func lastRune(s string) string {
-	_, n := utf8.DecodeLastRuneInString(s)
-	return s[len(s)-n:]
-}
+// sentences cuts a text into what is voiced at once.
+func sentences(text string) []string { return ai.Sentences(text, firstPart, laterPart, longest) }
 
 // typographic are signs that flite would spell out as bytes.
 var typographic = strings.NewReplacer("‘", "'", "’", "'", "“", `"`, "”", `"`, "–", "-", "—", ", ", "…", "...", "ß", "ss", "æ", "ae", "ø", "o", "œ", "oe", "ł", "l", "€", " euro ", "£", " pounds ")

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/hookswitch/hookswitch/ai"
 )
 
 func TestSentences(t *testing.T) {
@@ -31,50 +33,18 @@ func TestSentences(t *testing.T) {
 	}
 }
 
-func TestPersonOf(t *testing.T) {
-	tests := []struct {
-		voice, language, want string
-		male                  bool
-	}{
-		{"man", "en-US", "en-us", true},
-		{"woman", "en-GB", "en-gb", false},
-		{"alice", "fr-FR", "fr-fr", false},
-		{"", "", "en-us", false},
-		{"Polly.Joanna", "de-DE", "en-us", false},
-		{"Polly.Matthew-Neural", "", "en-us", true},
-		{"AWS.Polly.Hans", "en-US", "de-de", true},
-		{"polly.vicki-generative", "", "de-de", false},
-		{"Polly.Nobody", "it-IT", "it-it", false},
-		{"Google.en-US-Standard-B", "", "en-us", true},
-		{"Google.de-DE-Wavenet-A", "en-US", "de-de", false},
-		{"Google.de-DE-Wavenet-B", "en-US", "de-de", true},
-		{"Azure.de-DE-ConradNeural", "", "de-de", true},
-		{"Azure.en-GB-SoniaNeural", "", "en-gb", false},
-		{"Telnyx.KokoroTTS.am_adam", "", "en-us", true},
-		{"Telnyx.KokoroTTS.af", "", "en-us", false},
-		{"Telnyx.NaturalHD.astra", "es_MX", "es-mx", false},
-		{"Telnyx.NaturalHD.amber", "", "en-us", false},
-		{"ElevenLabs.Flash.x", "nl-NL", "nl-nl", false},
-	}
-	for _, tt := range tests {
-		if got := personOf(tt.voice, tt.language); got != (person{tt.want, tt.male}) {
-			t.Errorf("%q in %q: %+v, want %s, male %v", tt.voice, tt.language, got, tt.want, tt.male)
-		}
-	}
-}
-
 func TestSayVoices(t *testing.T) {
 	voices := sayVoices("Alex                en_US    # Most people recognize me by my voice.\nAnna                de_DE    # Hallo!\nBad News            en_US    # The light\nEddy (German (Germany)) de_DE    # Hallo!\n")
 	tests := []struct {
 		name string
-		p    person
+		p    ai.Person
 		want string
 	}{
-		{"a man", person{"en-us", true}, "Alex"},
-		{"a woman", person{"en-us", false}, "Bad News"},
-		{"another region", person{"en-gb", true}, "Alex"},
-		{"only a woman speaks it", person{"de-de", true}, "Anna"},
-		{"nobody speaks it", person{"fi-fi", true}, ""},
+		{"a man", ai.Person{Language: "en-us", Male: true}, "Alex"},
+		{"a woman", ai.Person{Language: "en-us", Male: false}, "Bad News"},
+		{"another region", ai.Person{Language: "en-gb", Male: true}, "Alex"},
+		{"only a woman speaks it", ai.Person{Language: "de-de", Male: true}, "Anna"},
+		{"nobody speaks it", ai.Person{Language: "fi-fi", Male: true}, ""},
 	}
 	for _, tt := range tests {
 		if got := sayVoice(voices, tt.p); got != tt.want {
