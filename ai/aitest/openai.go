@@ -109,6 +109,7 @@ func (a OpenAIAnswer) write(w http.ResponseWriter, r *http.Request) {
 	if !pause(r.Context(), a.Delay) {
 		return
 	}
+	w.Header()["Content-Type"] = nil // none is guessed
 	for name, v := range a.Header {
 		w.Header().Set(name, v)
 	}
