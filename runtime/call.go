@@ -27,7 +27,7 @@ type call struct {
 	rec      CallRecord
 
 	sequence  int             // of the next status callback
-	takes     []*take         // recordings beside the verbs
+	services  []running       // beside the verbs
 	finishing sync.WaitGroup  // recordings whose files are being finished, dialled calls that are being ended
 	recorded  *verbs.Recorded // of a dialled call, while it was joined with its parent; nil is none
 	sipStatus int             // of the final answer to a placed call, 0 while there is none
@@ -137,9 +137,7 @@ func (c *call) close(ctx context.Context) {
 	if c.rec.Ended.IsZero() {
 		c.rec.Ended = time.Now()
 	}
-	for _, t := range c.takes {
-		t.stop(ctx)
-	}
+	c.stopServices(ctx)
 	c.finishing.Wait()
 	c.save(c.callback(completed, c.rec.Ended))
 }

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -70,31 +69,19 @@ func (c *script) listen(ctx context.Context, r *texml.Record, t *take, keys <-ch
 	}
 }
 
-// StartRecording records the call while its verbs go on (verbs.Call).
-func (c *script) StartRecording(r *texml.Recording) { c.beside(r, "StartCallRecordingAPI") }
-
 // beside begins a recording that goes on beside the verbs.
 func (c *script) beside(r *texml.Recording, source string) {
 	t := c.recordBoth(r, takeOptions{source: source, track: r.Track, channels: channelsOf(r.Channels == "dual"),
 		trim: r.Trim, format: r.Format, named: r.HasFormat, told: r.RecordingCallbacks, send: true})
 	if t != nil {
-		t.label = r.Label
-		c.takes = append(c.takes, t)
+		c.serve("Recording", r.Label, takeBeside{t})
 	}
 }
 
-// StopRecording ends the recording of that name, the latest for "". It is false
-// when there is none (verbs.Call).
-func (c *script) StopRecording(ctx context.Context, label string) bool {
-	for i := len(c.takes) - 1; i >= 0; i-- {
-		if t := c.takes[i]; label == "" || t.label == label {
-			c.takes = slices.Delete(c.takes, i, i+1)
-			t.stop(ctx)
-			return true
-		}
-	}
-	return false
-}
+// takeBeside is a recording that nobody waits for.
+type takeBeside struct{ *take }
+
+func (t takeBeside) stop(ctx context.Context) { t.take.stop(ctx) }
 
 // recordDial begins the recording of a <Dial>: what the caller says, and what
 // the caller hears, which is the called side from the bridge on.

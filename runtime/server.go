@@ -43,6 +43,7 @@ type Account struct {
 type Config struct {
 	Web   Web
 	Voice ai.TTS // nil: <Say> is a warning and is skipped
+	Ears  ai.ASR // nil: speech is not understood, which is a warning where it is asked for
 	Store Store
 	Log   *slog.Logger
 
@@ -61,6 +62,14 @@ type Config struct {
 	// the leg. Its error, one with a method Code() int, says why the
 	// destination may not be called. Nil: nobody may be.
 	Dial func(ctx context.Context, to Destination) (Outgoing, error)
+
+	// Connectors are the servers that documents may name, by their names.
+	Connectors map[string]Connector
+
+	// Recorder begins a recording session and returns when the server has
+	// agreed to it. An error that is a *[RecordingError] has a code. Nil: there
+	// is none.
+	Recorder func(ctx context.Context, s RecordingSession) (RecordingLeg, error)
 
 	// Observe, when not nil, sees every event of every call as it happens. It
 	// is called on the call's goroutines and must not block.

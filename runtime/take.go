@@ -22,7 +22,6 @@ const encodeAtOnce = time.Minute
 // take is a recording under way: what it records, and its record.
 type take struct {
 	call  *call
-	label string // the name that <Stop> knows it by
 	send  bool   // the URL is told
 	mp3   string // place in the document that asks for an MP3 by name; "" is none
 	sound *recording.Recording

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -11,9 +12,23 @@ import (
 	"github.com/hookswitch/hookswitch/texml"
 )
 
-// gather collects keys while its prompts play. The first key stops the prompts.
-// The silence that ends input is timed from the end of the prompts or the last
-// key. With no keys the call goes on with the verb below and no request is made.
+const (
+	// bargeIn is how long a voice lasts before it stops the prompts: longer
+	// than a cough. Words that are understood stop them at once.
+	bargeIn = 300 * time.Millisecond
+
+	// firstPause ends speech with speechTimeout="auto", when the engine does
+	// not say by itself that the caller has finished.
+	firstPause = 700 * time.Millisecond
+
+	// lastWords is how long the engine has for what was said at the end.
+	lastWords = 3 * time.Second
+)
+
+// gather collects keys or speech while its prompts play; the kind that comes
+// first counts. Input stops the prompts. The silence that ends input is timed
+// from the end of the prompts or the last of the input. With no input the call
+// goes on with the verb below and no request is made.
 type gather struct{ *texml.Gather }
 
 func (g gather) Run(ctx context.Context, call Call) (Next, error) {
@@ -24,73 +39,84 @@ func (g gather) Run(ctx context.Context, call Call) (Next, error) {
 	var prompts sync.WaitGroup
 	defer prompts.Wait() // the next verb must not speak over our prompt
 	ctx, stop := context.WithCancel(ctx)
-	defer stop()         // ends prompts and keys; runs before Wait
+	defer stop() // ends prompts, keys and ears; runs before Wait
+	in := &input{gather: g, call: call, speaking: true}
 	var keys <-chan rune // nil hears nothing
 	if slices.Contains(g.Input, "dtmf") {
 		keys = call.Keys(ctx)
 	}
+	deafen := func() {}
+	if slices.Contains(g.Input, "speech") {
+		var listening context.Context
+		listening, deafen = context.WithCancel(ctx)
+		in.heard, in.finish = call.Listen(listening, g.Gather)
+	}
+	defer func() {
+		deafen()
+		if in.heard != nil {
+			for range in.heard { // until the ears have let go
+			}
+		}
+	}()
 	prompting, hush := context.WithCancel(ctx)
 	defer hush()
 	prompted := make(chan error, 1)
 	prompts.Go(func() { prompted <- Guard(func() error { return g.prompt(prompting, call) }) })
+	in.hush = func() {
+		if g.BargeIn {
+			hush()
+			prompts.Wait()
+		}
+	}
 
-	silence := time.NewTimer(g.Timeout)
-	silence.Stop() // starts when the prompts end or a key comes
-	speaking := true
-	var in entry
+	in.timer = time.NewTimer(g.Timeout)
+	in.timer.Stop() // starts when the prompts end or there is input
+	in.longest = time.NewTimer(g.MaxSpeechTime)
+	in.longest.Stop()
 	for {
 		select {
 		case key := <-keys:
 			if ctx.Err() != nil { // the call ended and its keys with it
 				return Next{}, context.Cause(ctx)
 			}
-			if g.BargeIn {
-				hush()
-				prompts.Wait()
+			if in.text() != "" {
+				continue // words came first
 			}
-			if g.take(&in, key) {
+			deafen() // keys came first
+			in.hush()
+			if in.key(key) {
 				keys = nil // nothing more counts
-				if speaking && !g.BargeIn {
-					continue // the prompt is played to its end first
-				}
-				return g.done(call, in), nil
 			}
-			if !speaking || g.BargeIn {
-				silence.Reset(g.Timeout)
+		case what, ok := <-in.heard:
+			switch {
+			case ctx.Err() != nil:
+				return Next{}, context.Cause(ctx)
+			case !ok:
+				in.heard = nil
+				in.deaf()
+			case in.digits == "" && !in.over:
+				in.words(what)
 			}
 		case err := <-prompted:
-			speaking = false
+			in.speaking = false
 			switch {
-			case in.over:
-				return g.done(call, in), nil
 			case err == nil:
-				silence.Reset(g.Timeout)
-			case prompting.Err() == nil: // not cut short by a key
+				in.prompted()
+			case prompting.Err() == nil: // not cut short by input
 				return Next{}, err
 			}
-		case <-silence.C:
-			return g.done(call, in), nil
+		case <-in.timer.C:
+			in.timeout()
+		case <-in.longest.C:
+			in.end()
 		case <-ctx.Done():
 			return Next{}, context.Cause(ctx)
 		}
+		// A prompt that input does not stop is played to its end first.
+		if in.over && (!in.speaking || g.BargeIn) {
+			return g.done(call, in), nil
+		}
 	}
-}
-
-// entry is what was keyed in so far.
-type entry struct {
-	digits, endKey string
-	over           bool
-}
-
-// take adds a key to in and reports whether that ends the input.
-func (g gather) take(in *entry, key rune) bool {
-	if strings.ContainsRune(g.FinishOnKey, key) {
-		in.endKey, in.over = string(key), true
-		return true
-	}
-	in.digits += string(key)
-	in.over = len(in.digits) == g.NumDigits || len(in.digits) == g.MaxDigits
-	return in.over
 }
 
 // prompt plays the nested verbs. All sounds are fetched before the first verb
@@ -121,12 +147,22 @@ func (g gather) prompt(ctx context.Context, call Call) error {
 }
 
 // done says what follows the input.
-func (g gather) done(call Call, in entry) Next {
-	form := url.Values{"Digits": {in.digits}}
+func (g gather) done(call Call, in *input) Next {
+	text := in.text()
+	form := url.Values{}
+	if text == "" {
+		form.Set("Digits", in.digits)
+	}
+	if text != "" || slices.Contains(g.Input, "speech") && in.digits == "" {
+		form.Set("SpeechResult", text)
+		if in.confidence > 0 {
+			form.Set("Confidence", strconv.FormatFloat(in.confidence, 'g', 4, 64))
+		}
+	}
 	switch {
-	case in.digits == "" && !g.ActionOnEmptyResult:
+	case in.digits == "" && text == "" && !g.ActionOnEmptyResult:
 		return Next{}
-	case !g.valid(in.digits):
+	case text == "" && !g.valid(in.digits):
 		if g.InvalidDigitsAction == "" {
 			call.Warn(g.Gather, 0, "the keys pressed are not the ones <Gather> takes; going on below it")
 			return Next{}
@@ -135,7 +171,7 @@ func (g gather) done(call Call, in entry) Next {
 	case !g.HasAction && call.Dialect() == texml.Telnyx:
 		return Next{}
 	}
-	if call.Dialect() == texml.Twilio {
+	if call.Dialect() == texml.Twilio && text == "" {
 		form.Set("FinishedOnKey", in.endKey)
 	}
 	return Next{Fetch: &Fetch{URL: g.Action, Method: g.Method, Form: form}}

@@ -15,9 +15,18 @@ func (s start) Run(ctx context.Context, call Call) (Next, error) {
 	}
 	warn(call, s.Start)
 	for _, n := range s.Services {
-		if r, ok := n.(*texml.Recording); ok {
-			call.StartRecording(r)
+		if started(n.Name()) {
+			call.Start(n)
 		}
 	}
 	return Next{}, context.Cause(ctx)
+}
+
+// started reports whether <Start> can begin a service, by the name of its element.
+func started(kind string) bool {
+	switch kind {
+	case "Recording":
+		return true
+	}
+	return false
 }

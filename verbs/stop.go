@@ -12,8 +12,8 @@ type stop struct{ *texml.Stop }
 func (s stop) Run(ctx context.Context, call Call) (Next, error) {
 	warn(call, s.Stop)
 	for _, service := range s.Services {
-		if service.Kind == "Recording" && !call.StopRecording(ctx, service.Label) {
-			call.Warn(s.Stop, 0, "<Stop>: no such recording is under way")
+		if started(service.Kind) && !call.Stop(ctx, service.Kind, service.Label) {
+			call.Warn(s.Stop, 0, "<Stop>: no such <"+service.Kind+"> is under way")
 		}
 	}
 	return Next{}, context.Cause(ctx)

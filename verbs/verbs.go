@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"github.com/hookswitch/hookswitch/texml"
 )
@@ -72,11 +73,22 @@ type Call interface {
 	// Record takes a message until a key, silence or its greatest length.
 	Record(ctx context.Context, r *texml.Record) (Recorded, error)
 
-	// StartRecording records the call from now on, until StopRecording with
-	// its name, or with "" for the latest, or the end of the call.
-	// StopRecording is false when there is no such recording.
-	StartRecording(r *texml.Recording)
-	StopRecording(ctx context.Context, name string) bool
+	// Start begins n, a service that goes on beside the verbs below, until
+	// Stop or the end of the call. What cannot begin is noted at n.
+	Start(n texml.Node)
+
+	// Stop ends the service of that kind, the name of its element, and of that
+	// label; "" is the latest. It is false when there is none.
+	Stop(ctx context.Context, kind, label string) bool
+
+	// Listen hears what the caller says from now on. Once ctx is done, or finish
+	// has been called and what was said till then has been told, heard is closed;
+	// it must be read until then. Without ears heard is nil, which is noted at g.
+	Listen(ctx context.Context, g *texml.Gather) (heard <-chan Heard, finish func())
+
+	// Post tells form at ref, after all that was told there before. Nobody
+	// waits for the answer, and it is not read.
+	Post(n texml.Node, ref, method string, form url.Values)
 
 	// Refer asks the other side to call somebody else instead (RFC 3515), and
 	// follows what becomes of that.
@@ -92,6 +104,28 @@ type Call interface {
 	// Dialect is the dialect the document was read in.
 	Dialect() texml.Dialect
 }
+
+// Heard is what happened on the caller's side since the last one. Only one of
+// Voice, Text and Err tells something, but for Over.
+type Heard struct {
+	Voice      Voice         // somebody began to speak, or stopped
+	Since      time.Duration // how long ago that was
+	Text       string        // what is understood of it
+	Final      bool          // and stays so; what follows comes behind it
+	Confidence float64       // of Text, 0 to 1; 0 is not known
+	Stability  float64       // of a Text that is not final, 0 to 1; 0 is not known
+	Over       bool          // the engine takes the caller to have finished
+	Err        error         // nothing more is understood; it has been noted
+}
+
+// Voice tells whether somebody speaks.
+type Voice int
+
+const (
+	NoNews   Voice = iota
+	Speaking       // began
+	Silent         // stopped, a moment ago
+)
 
 // Sound plays something that is at hand. It lasts 20 ms at least, so that what
 // is repeated for ever takes its time.
@@ -208,8 +242,6 @@ func Limits(n texml.Node) []Limit {
 		all.ofDial(n)
 	case *texml.Enqueue:
 		all.add(n, 14220, "<Enqueue> with a workflow or a task needs TaskRouter, which hookswitch has not; put the name of a queue inside", n.Queue == "")
-	case *texml.Gather:
-		all.add(n, 13326, "<Gather> cannot hear speech in this version of hookswitch; it listens to keys only", slices.Contains(n.Input, "speech"))
 	case *texml.Play:
 		all.add(n, 90040, "<Play> cannot have a stored sound, as hookswitch stores none; write the URL of a file, without mediaStorage",
 			n.MediaStorage && n.Digits == "" && n.RingTone == "")
@@ -220,13 +252,14 @@ func Limits(n texml.Node) []Limit {
 		for _, service := range n.Services {
 			if r, ok := service.(*texml.Recording); ok {
 				all.ignore(r, "recordingConfigurationId", r.RecordingConfigurationID != "")
-			} else {
+			}
+			if !started(service.Name()) {
 				all.skip(service, service.Name())
 			}
 		}
 	case *texml.Stop:
 		for _, service := range n.Services {
-			if service.Kind != "Recording" {
+			if !started(service.Kind) {
 				all.skip(n, service.Kind)
 			}
 		}
