@@ -101,18 +101,16 @@ func (s *service) refused(resp *http.Response) *ai.Error {
 	// What is no JSON, such as the page of a proxy, says no more than the status.
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	_ = json.Unmarshal(b, &body)
-	e := s.refusal(resp.StatusCode, body.Error)
+	said := strings.TrimSpace(strconv.Itoa(resp.StatusCode) + " " + body.Error.code())
+	e := s.refusal(resp.StatusCode, said, body.Error)
 	e.After = retryAfter(resp.Header)
 	return e
 }
 
-// refusal sorts what the API refuses, by status and complaint.
-func (s *service) refusal(status int, c complaint) *ai.Error {
-	said := strconv.Itoa(status)
+// refusal sorts what the API refuses, by status and complaint. Said is what
+// the message quotes.
+func (s *service) refusal(status int, said string, c complaint) *ai.Error {
 	code := c.code()
-	if code != "" {
-		said += " " + code
-	}
 	switch {
 	case status == http.StatusPaymentRequired, code == "insufficient_quota":
 		return s.fault(ai.RateLimit, "nothing is left to spend ("+said+")", "add credit to the account of "+s.key("apiKey"), nil)

@@ -241,26 +241,25 @@ func (s *session) oops(c *complaint) error {
 	if c == nil {
 		c = &complaint{}
 	}
-	code := c.code()
-	switch {
-	case strings.Contains(code, "commit_empty"), s.ended && !s.flushed && c.Type == "invalid_request_error":
+	if strings.Contains(c.code(), "commit_empty") || s.ended && !s.flushed && c.Type == "invalid_request_error" {
 		// The server had finished the utterance already.
-		if s.ended {
-			s.flushed = true
-		}
+		s.flushed = s.ended
 		if len(s.spans) > 0 {
 			s.spans = s.spans[1:]
 		}
 		return nil
-	case s.settled && c.Type == "invalid_request_error":
+	}
+	err := s.complaint(*c)
+	if s.settled && (err.Kind == ai.Unsupported || err.Kind == ai.Content) {
 		return nil
 	}
-	return s.complaint(*c)
+	return err
 }
 
 // complaint is an error of the session by what the server says of it.
-func (s *session) complaint(c complaint) error {
+func (s *session) complaint(c complaint) *ai.Error {
 	code := c.code()
+	said := cmp.Or(code, "an error event")
 	has := func(words ...string) bool {
 		for _, w := range words {
 			if strings.Contains(code, w) || strings.Contains(c.Type, w) {
@@ -271,15 +270,15 @@ func (s *session) complaint(c complaint) error {
 	}
 	switch {
 	case has("insufficient_quota", "rate_limit"):
-		return s.refusal(429, c)
+		return s.refusal(429, said, c)
 	case has("api_key", "authentication", "permission"):
-		return s.refusal(401, c)
+		return s.refusal(401, said, c)
 	case has("session_expired"):
 		return s.fault(ai.Unavailable, "the session has lasted as long as it may", "nothing; the next one begins at once", nil)
 	case has("invalid_request", "not_found", "invalid_model", "unsupported"):
-		return s.refusal(400, c)
+		return s.refusal(400, said, c)
 	}
-	return s.refusal(500, c)
+	return s.refusal(500, said, c)
 }
 
 // item is the utterance of that id, a new one if there is none; nil without an
