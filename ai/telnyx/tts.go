@@ -3,7 +3,6 @@ package telnyx
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"iter"
 	"net/url"
@@ -66,18 +65,20 @@ func (t *TTS) speak(ctx context.Context, s ai.Speech, rate int, yield func(pcm.F
 		return err
 	}
 	defer socket.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stalled := time.AfterFunc(t.provider.Timeout(), func() { cancel(t.provider.Silent()) })
+	defer stalled.Stop()
 	for _, m := range v.messages(s, from) {
 		b, err := json.Marshal(m)
 		if err != nil {
 			return t.provider.Fault(ai.Content, "the text is no JSON", err)
 		}
-		if err := socket.Send(ctx, string(b), wire.Patience); err != nil {
-			if cause := context.Cause(ctx); cause != nil {
-				return cause
-			}
-			break // the reader knows why
+		if socket.Send(ctx, string(b)) != nil {
+			break // the connection has ended, and its reader knows why
 		}
 	}
+	stalled.Stop()
 	return t.listen(ctx, socket, t.provider.NewSound(from, rate), yield)
 }
 

@@ -71,9 +71,12 @@ func (e Ears) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.Frame) it
 		defer s.Close()
 		var told debt
 		works.Go(func() {
-			if err := e.send(ctx, s, held, &told); err != nil {
-				cancel(err)
-			}
+			// A write that hangs ends the hearing, and its cause with it.
+			stalled := time.AfterFunc(e.Provider.timeout, func() {
+				cancel(e.Provider.Fault(ai.Timeout, fmt.Sprintf("took no sound for %v", e.Provider.timeout), nil))
+			})
+			defer stalled.Stop()
+			e.send(ctx, s, held, &told, stalled)
 		})
 		if err := e.listen(ctx, h, s, &told, yield); err != nil {
 			yield(ai.Result{}, err)
@@ -93,55 +96,60 @@ func (d *debt) add(frames int) {
 	d.sound.Add(int64(frames) * int64(pcm.FrameTime))
 }
 
-func (d *debt) clear() {
+func (d *debt) end() {
+	d.since.Store(time.Now().UnixNano())
+	d.ended.Store(true)
+}
+
+// answered notes that the engine has said something. After the end it owes
+// more until it closes.
+func (d *debt) answered() {
+	if d.ended.Load() {
+		d.since.Store(time.Now().UnixNano())
+		return
+	}
 	d.since.Store(0)
 	d.sound.Store(0)
 }
 
 // send writes what is held until no more comes, then End. Frames that have
-// piled up go together.
-func (e Ears) send(ctx context.Context, s *Socket, held *backlog, told *debt) error {
+// piled up go together. stalled runs while a message is being written. When a
+// write fails the connection has ended, and its reader knows why.
+func (e Ears) send(ctx context.Context, s *Socket, held *backlog, told *debt, stalled *time.Timer) {
 	idle := time.NewTimer(aliveEvery)
 	defer idle.Stop()
 	var msg []byte
 	for {
+		stalled.Stop()
+		var err error
 		select {
 		case frame, more := <-held.frames:
+			stalled.Reset(e.Provider.timeout)
 			if !more {
-				if ctx.Err() != nil {
-					return nil
+				if ctx.Err() == nil {
+					told.end()
+					s.Send(ctx, e.End)
 				}
-				told.ended.Store(true)
-				told.since.Store(time.Now().UnixNano())
-				return s.Send(ctx, e.End, e.Provider.timeout)
+				return
 			}
 			msg = Bytes(msg[:0], frame)
 			frames := 1
 			for ; frames < longestMessage && len(held.frames) > 0; frames++ {
 				msg = Bytes(msg, <-held.frames)
 			}
-			if err := s.write(ctx, websocket.MessageBinary, msg, e.Provider.timeout); err != nil {
-				return e.notTaken(err)
-			}
+			err = s.ws.Write(ctx, websocket.MessageBinary, msg)
 			told.add(frames)
 		case <-idle.C:
-			if err := s.Send(ctx, e.KeepAlive, e.Provider.timeout); err != nil {
-				return e.notTaken(err)
-			}
+			stalled.Reset(e.Provider.timeout)
+			err = s.Send(ctx, e.KeepAlive)
 		case <-ctx.Done():
-			return nil
+			return
+		}
+		if err != nil {
+			return
 		}
 		idle.Reset(aliveEvery)
 	}
-}
-
-// notTaken is what a failed write ends the hearing with: nothing when the
-// connection ended, for then the reader knows why.
-func (e Ears) notTaken(err error) error {
-	if err == errSilent {
-		return e.Provider.Fault(ai.Timeout, fmt.Sprintf("took no sound for %v", e.Provider.timeout), nil)
-	}
-	return nil
 }
 
 // listen yields results until the engine ends (nil), the consumer wants no more
@@ -172,11 +180,7 @@ func (e Ears) listen(ctx context.Context, h ai.Hearing, s *Socket, told *debt, y
 			}
 			return e.Provider.Closed(s.Err())
 		}
-		if ended := told.ended.Load(); !ended {
-			told.clear()
-		} else {
-			told.since.Store(time.Now().UnixNano())
-		}
+		told.answered()
 		if msg.Binary {
 			return e.Provider.Fault(ai.Protocol, "answered with sound in place of text", nil)
 		}

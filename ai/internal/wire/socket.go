@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/coder/websocket"
 
@@ -87,22 +86,10 @@ func (s *Socket) Ended() bool {
 	return false
 }
 
-// Send writes a text message. It blocks until the network has taken it, at
-// most for limit; when that passes or ctx ends the socket is closed.
-func (s *Socket) Send(ctx context.Context, text string, limit time.Duration) error {
-	return s.write(ctx, websocket.MessageText, []byte(text), limit)
-}
-
-func (s *Socket) write(ctx context.Context, kind websocket.MessageType, data []byte, limit time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errSilent)
-	defer cancel()
-	if err := s.ws.Write(ctx, kind, data); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return cause
-		}
-		return err
-	}
-	return nil
+// Send writes a text message. It blocks until the network has taken it; when
+// ctx ends before, the socket is closed. Why a write failed is told by Err.
+func (s *Socket) Send(ctx context.Context, text string) error {
+	return s.ws.Write(ctx, websocket.MessageText, []byte(text))
 }
 
 // Close lets go of the connection at once, without a closing handshake, and
