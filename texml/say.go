@@ -25,12 +25,15 @@ type Say struct {
 	LanguageBoost       string
 }
 
-// Part is a run of text spoken in one language at one rate, then silence.
+// Part is a run of text spoken in one language, in one way, then silence.
 type Part struct {
 	Text     string        // white space collapsed; may be empty
+	SSML     string        // the same with the marks that are left to the voice: emphasis, phoneme, say-as, sub, w, amazon:…; "" if it has none
 	Pause    time.Duration // after the text
 	Language string        // BCP 47; "": that of the <Say>
 	Rate     float64       // 1 is normal; VoiceSpeed comes on top
+	Volume   float64       // dB above the usual, up to 10; -Inf is silence as long as the text
+	Pitch    float64       // percent above the voice's own, from -50 to 100
 }
 
 // Text gives the plain text of all parts.

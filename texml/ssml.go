@@ -2,10 +2,8 @@ package texml
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/beevik/etree"
 )
@@ -15,18 +13,15 @@ type speech struct {
 	parts    []Part
 	text     []byte // of the part being read, white space as written
 	ssml     strings.Builder
+	marked   strings.Builder // the part being read, with the marks in open
+	open     []*element      // marks around it that are left to the voice
+	some     bool            // there are marks in marked
 	language string
 	rate     float64
+	volume   float64
+	pitch    float64
 	gap      time.Duration // before the next text, if there is one
 }
-
-// How long a voice without SSML pauses. SSML names strengths only (W3C SSML 1.1
-// section 3.2.3); these lengths are ours.
-const (
-	afterSentence  = 600 * time.Millisecond
-	afterParagraph = 1000 * time.Millisecond
-	longestBreak   = 10 * time.Second // as Polly
-)
 
 // spoken reads the text of a <Say> and the marks in it. A mark that does not
 // exist or cannot stand where it is, is reported and left out; its text is
@@ -55,6 +50,7 @@ func (s *speech) inside(e *element) {
 		case *etree.CharData:
 			s.text = append(s.text, t.Data...)
 			s.ssml.WriteString(xmlText.Replace(t.Data))
+			s.marked.WriteString(xmlText.Replace(t.Data))
 		case *etree.Element:
 			s.mark(child)
 			child = child.next
@@ -74,8 +70,10 @@ func (s *speech) mark(e *element) {
 			e.unknownMark()
 		}
 		s.text = append(s.text, ' ')
+		s.marked.WriteByte(' ')
 		s.inside(e)
 		s.text = append(s.text, ' ')
+		s.marked.WriteByte(' ')
 		return
 	}
 	m.check(e)
@@ -90,11 +88,17 @@ func (s *speech) mark(e *element) {
 	case "lang":
 		s.run(e, func() { s.language = e.SelectAttrValue("xml:lang", s.language) })
 	case "prosody":
-		s.run(e, func() { s.rate = max(0.2, min(s.rate*rate(e.SelectAttrValue("rate", "")), 4)) })
+		s.run(e, func() {
+			s.rate = max(0.2, min(s.rate*rate(e.SelectAttrValue("rate", "")), 4))
+			s.volume = volume(s.volume, e.SelectAttrValue("volume", ""))
+			s.pitch = pitch(s.pitch, e.SelectAttrValue("pitch", ""))
+		})
 	case "sub":
 		s.instead(e, func(text string) string { return orDefault(e.SelectAttrValue("alias", ""), text) })
 	case "say-as":
-		s.instead(e, func(text string) string { return interpret(text, e.SelectAttrValue("interpret-as", "")) })
+		s.instead(e, func(text string) string {
+			return interpret(text, e.SelectAttrValue("interpret-as", ""), e.SelectAttrValue("format", ""))
+		})
 	default:
 		s.wrapped(e)
 	}
@@ -165,27 +169,56 @@ func (m *mark) check(e *element) {
 
 // wrapped copies the mark to the SSML and reads its inside.
 func (s *speech) wrapped(e *element) {
-	s.ssml.WriteString("<" + e.name)
-	for _, a := range e.Attr {
-		s.ssml.WriteString(" " + a.FullKey() + `="` + xmlText.Replace(a.Value) + `"`)
+	start, end := startTag(e), "</"+e.name+">"
+	voices := !inParts(e)
+	if voices {
+		s.some = true
 	}
 	if len(e.Child) == 0 {
-		s.ssml.WriteString("/>")
+		s.ssml.WriteString(strings.TrimSuffix(start, ">") + "/>")
+		if voices {
+			s.marked.WriteString(strings.TrimSuffix(start, ">") + "/>")
+		}
 		return
 	}
-	s.ssml.WriteString(">")
+	s.ssml.WriteString(start)
+	if voices {
+		s.marked.WriteString(start)
+		s.open = append(s.open, e)
+	}
 	s.inside(e)
-	s.ssml.WriteString("</" + e.name + ">")
+	if voices {
+		s.open = s.open[:len(s.open)-1]
+		s.marked.WriteString(end)
+	}
+	s.ssml.WriteString(end)
+}
+
+// inParts reports whether parts say what the mark does.
+func inParts(e *element) bool {
+	switch e.name {
+	case "break", "p", "s", "lang", "prosody":
+		return e.Space == ""
+	}
+	return false
+}
+
+func startTag(e *element) string {
+	tag := "<" + e.name
+	for _, a := range e.Attr {
+		tag += " " + a.FullKey() + `="` + xmlText.Replace(a.Value) + `"`
+	}
+	return tag + ">"
 }
 
 // run reads the inside of e in a part of its own, changed by set.
 func (s *speech) run(e *element, set func()) {
 	s.flush()
-	language, rate := s.language, s.rate
+	language, rate, volume, pitch := s.language, s.rate, s.volume, s.pitch
 	set()
 	s.wrapped(e)
 	s.flush()
-	s.language, s.rate = language, rate
+	s.language, s.rate, s.volume, s.pitch = language, rate, volume, pitch
 }
 
 // block reads the inside of e with pauses around it.
@@ -206,10 +239,21 @@ func (s *speech) instead(e *element, other func(string) string) {
 	s.text = append(s.text[:around], other(collapse(inner))...)
 }
 
-// flush makes a part of the text read so far.
+// flush makes a part of the text read so far. Marks that are open go on in the
+// next one.
 func (s *speech) flush() {
-	text := collapse(string(s.text))
-	s.text = s.text[:0]
+	text, marked := collapse(string(s.text)), ""
+	if s.some {
+		for _, e := range slices.Backward(s.open) {
+			s.marked.WriteString("</" + e.name + ">")
+		}
+		marked = collapse(s.marked.String())
+	}
+	s.text, s.some = s.text[:0], len(s.open) > 0
+	s.marked.Reset()
+	for _, e := range s.open {
+		s.marked.WriteString(startTag(e))
+	}
 	if text == "" {
 		return
 	}
@@ -217,7 +261,7 @@ func (s *speech) flush() {
 		s.parts[n-1].Pause = max(s.parts[n-1].Pause, s.gap)
 	}
 	s.gap = 0
-	s.parts = append(s.parts, Part{Text: text, Language: s.language, Rate: s.rate})
+	s.parts = append(s.parts, Part{Text: text, SSML: marked, Language: s.language, Rate: s.rate, Volume: s.volume, Pitch: s.pitch})
 }
 
 // pause adds silence here.
@@ -231,73 +275,6 @@ func (s *speech) pause(d time.Duration) {
 	} else {
 		s.parts = append(s.parts, Part{Pause: d, Language: s.language, Rate: s.rate})
 	}
-}
-
-// breakTime gives the length of a <break>, at most 10 s.
-func breakTime(e *element) time.Duration {
-	if d, ok := spokenTime(e.SelectAttrValue("time", "")); ok {
-		return min(d, longestBreak)
-	}
-	switch e.SelectAttrValue("strength", "") {
-	case "none", "x-weak":
-		return 0
-	case "weak":
-		return 200 * time.Millisecond
-	case "strong":
-		return afterSentence
-	case "x-strong":
-		return afterParagraph
-	}
-	return 400 * time.Millisecond
-}
-
-// rate gives the factor of a rate of <prosody>.
-func rate(v string) float64 {
-	switch v {
-	case "x-slow":
-		return 0.5
-	case "slow":
-		return 0.75
-	case "fast":
-		return 1.25
-	case "x-fast":
-		return 1.5
-	}
-	percent, ok := strings.CutSuffix(v, "%")
-	f, err := strconv.ParseFloat(percent, 64)
-	if !ok || err != nil || f != f {
-		return 1
-	}
-	if strings.HasPrefix(v, "+") || strings.HasPrefix(v, "-") {
-		f += 100 // relative to the current rate
-	}
-	return max(0.2, min(f/100, 4))
-}
-
-// interpret spells text as a <say-as> wants it: signs one by one, so that any
-// voice reads them so.
-func interpret(text, as string) string {
-	switch as {
-	case "characters", "spell-out", "digits", "telephone":
-	case "expletive":
-		return "beep"
-	default:
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			b.WriteString(" " + string(r))
-		case r == '+' && as == "telephone":
-			b.WriteString(" plus")
-		case as == "characters" || as == "spell-out":
-			b.WriteString(" " + string(r))
-		case !strings.HasSuffix(b.String(), ","):
-			b.WriteString(",") // groups of a number are told apart
-		}
-	}
-	return strings.Trim(b.String(), " ,")
 }
 
 // collapse makes one blank of each run of white space, and none at the ends.
