@@ -81,6 +81,9 @@ func keysShown(path string, n *yaml.Node, shown map[string]bool) {
 			if path == "ai.asr" || path == "ai.llm" || path == "ai.tts" {
 				key = keyPath("ai", "*.NAME")
 			}
+			if path == "connectors" {
+				key = "connectors.NAME"
+			}
 			shown[key] = true
 			keysShown(key, n.Content[i+1], shown)
 		}
@@ -97,6 +100,8 @@ func keysBelow(path string, typ reflect.Type) (keys []string) {
 		keys = append(keys, keysBelow(path, typ.Elem())...)
 	case typ.Kind() == reflect.Map && typ.Elem() == reflect.TypeFor[Provider]():
 		keys = append(keys, keysBelow("ai.*.NAME", typ.Elem())...)
+	case typ.Kind() == reflect.Map && typ.Elem() == reflect.TypeFor[Connector]():
+		keys = append(keys, keysBelow("connectors.NAME", typ.Elem())...)
 	case typ.Kind() == reflect.Struct:
 		for i := range typ.NumField() {
 			f := typ.Field(i)
@@ -314,7 +319,7 @@ sip:
   listen: [udp://127.0.0.1:5060, tls://127.0.0.1:5061]
   trunks: [{name: a, server: h, transport: tls, register: true}]
   users:
-media: {codecs: [opus, pcmu], srtp: required}
+media: {codecs: [opus, g722], srtp: required}
 `
 	cfg, slips := parseConfig("f", []byte(file), noEnv)
 	want := []string{

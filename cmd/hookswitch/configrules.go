@@ -161,7 +161,7 @@ func transportRule(v string) error {
 }
 
 func codecRule(v string) error {
-	if v == "opus" || v == "g722" {
+	if v == "opus" {
 		return notYet("the codec " + v)
 	}
 	return nil

@@ -182,8 +182,15 @@ type baresip struct {
 	end    func()
 }
 
-// newBaresip starts one that plays a tone, 0 for silence.
+// newBaresip starts one that speaks PCMU and plays a tone, 0 for silence.
 func newBaresip(t *testing.T, hz float64) *baresip {
+	t.Helper()
+	return newBaresipIn(t, "PCMU", 8000, hz)
+}
+
+// newBaresipIn starts one that speaks that codec, whose samples are at that
+// rate.
+func newBaresipIn(t *testing.T, codec string, rate int, hz float64) *baresip {
 	t.Helper()
 	dir := t.TempDir()
 	control, port := freeTCP(t), freeUDP(t)
@@ -194,14 +201,15 @@ func newBaresip(t *testing.T, hz float64) *baresip {
 	if len(modules) == 0 {
 		t.Fatal("baresip is here but not its modules")
 	}
-	sound := pcm.Silence(8000, time.Minute)
+	sound := pcm.Silence(rate, time.Minute)
 	if hz != 0 {
-		sound = pcm.Tone(8000, time.Minute, 0.3, hz)
+		sound = pcm.Tone(rate, time.Minute, 0.3, hz)
 	}
 	plays := filepath.Join(dir, "plays.wav")
 	for name, text := range map[string]string{
 		"config": fmt.Sprintf(`module_path %s
 module g711.so
+module g722.so
 module aufile.so
 module aubridge.so
 module sndfile.so
@@ -215,7 +223,7 @@ ctrl_tcp_listen 127.0.0.1:%d
 sip_listen 127.0.0.1:%d
 net_interface 127.0.0.1
 `, modules[0], plays, dir, control, port),
-		"accounts":  "<sip:phone@127.0.0.1>;regint=0;audio_codecs=PCMU;answermode=auto\n",
+		"accounts":  fmt.Sprintf("<sip:phone@127.0.0.1>;regint=0;audio_codecs=%s/%d/1;answermode=auto\n", codec, rate),
 		"plays.wav": string(wav.Encode(sound)),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
