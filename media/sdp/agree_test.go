@@ -209,6 +209,41 @@ func TestBothEndsAgree(t *testing.T) {
 	}
 }
 
+// RFC 3551 section 4.5.2: the clock of G.722 is said to be 8000, and so is that
+// of the keys beside it.
+func TestG722(t *testing.T) {
+	us := us
+	us.Codecs = []string{"PCMA", "G722"}
+	o := Offer(us)
+	if got := string(o.Bytes()); !strings.Contains(got, "m=audio 10000 RTP/AVP 8 9 101\r\n") || !strings.Contains(got, "a=rtpmap:9 G722/8000\r\n") {
+		t.Errorf("offered\n%s", got)
+	}
+	tests := []struct {
+		name  string
+		lines []string
+	}{
+		{"by its number", []string{"m=audio 5004 RTP/AVP 9 0 13 101", "a=rtpmap:101 telephone-event/8000"}},
+		{"by its name", []string{"m=audio 5004 RTP/AVP 9 101 13", "a=rtpmap:9 g722/8000", "a=rtpmap:101 telephone-event/8000"}},
+	}
+	for _, tt := range tests {
+		answer, got, err := Answer(offer(t, tt.lines...), us)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if got.Codec != "G722" || got.PayloadType != 9 || got.ClockRate != 8000 || got.EventType != 101 || !got.CN {
+			t.Errorf("%s: agreed on %+v", tt.name, got)
+		}
+		if got := string(answer.Bytes()); !strings.Contains(got, "m=audio 10000 RTP/AVP 9 101 13\r\n") {
+			t.Errorf("%s: answered\n%s", tt.name, got)
+		}
+	}
+	got, err := Accept(o, offer(t, "m=audio 5004 RTP/AVP 9 101", "a=rtpmap:101 telephone-event/8000"), us)
+	if err != nil || got.Codec != "G722" || got.PayloadType != 9 || got.EventType != 101 {
+		t.Errorf("accepted %+v, %v", got, err)
+	}
+}
+
 // RFC 3264 section 8: within a dialog the version rises with each change and
 // only then, streams keep their place and formats their numbers.
 func TestNextDescription(t *testing.T) {
