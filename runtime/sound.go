@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 
-	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/media/audio"
 	"github.com/hookswitch/hookswitch/media/pcm"
@@ -17,83 +15,6 @@ import (
 	"github.com/hookswitch/hookswitch/texml"
 	"github.com/hookswitch/hookswitch/verbs"
 )
-
-// Voice gives s a voice (verbs.Call).
-func (c *script) Voice(ctx context.Context, s *texml.Say) (verbs.Sound, error) {
-	rate := c.leg.Stream().Rate()
-	clip, err := c.parts(ctx, s, rate)
-	if err == nil && len(clip.Samples) == 0 {
-		err = errNoSound
-	}
-	switch {
-	case err == nil:
-		return func(ctx context.Context) error {
-			return c.sound(ctx, "say", "", strconv.Quote(s.Text()), media.NewClip(clip, rate))
-		}, nil
-	case ctx.Err() == nil:
-		c.Warn(s, 13520, "<Say> was skipped: "+err.Error())
-	}
-	return nil, err
-}
-
-// parts speaks the texts of s one after the other, with their pauses.
-func (c *script) parts(ctx context.Context, s *texml.Say, rate int) (pcm.Clip, error) {
-	sound := pcm.Clip{Rate: rate}
-	for _, part := range s.Parts {
-		if part.Text != "" {
-			speech := ai.Speech{Text: part.Text, Voice: s.Voice, Language: s.Language, Rate: s.VoiceSpeed}
-			if part.Language != "" {
-				speech.Language = part.Language
-			}
-			if part.Rate != 0 {
-				speech.Rate *= part.Rate
-			}
-			clip, err := c.voice(ctx, speech, rate)
-			if err != nil {
-				return pcm.Clip{}, err
-			}
-			sound.Samples = append(sound.Samples, clip.Samples...)
-		}
-		sound.Samples = append(sound.Samples, pcm.Silence(rate, part.Pause).Samples...)
-	}
-	return sound, nil
-}
-
-// speak says text in the default voice.
-func (c *script) speak(ctx context.Context, text string) error {
-	rate := c.leg.Stream().Rate()
-	clip, err := c.voice(ctx, ai.Speech{Text: text, Rate: 1}, rate)
-	if err != nil {
-		c.note("warning", "the apology was not spoken: "+err.Error(), "", 13520)
-		return context.Cause(ctx)
-	}
-	return c.sound(ctx, "say", "", strconv.Quote(text), media.NewClip(clip, rate))
-}
-
-var (
-	errNoVoice = errors.New("there is no voice on this machine; install flite or espeak-ng and start again")
-	errNoSound = errors.New("there is nothing to hear in it")
-)
-
-// voice turns one piece of speech into sound at rate, or finds it made.
-func (c *script) voice(ctx context.Context, speech ai.Speech, rate int) (pcm.Clip, error) {
-	if c.s.Voice == nil {
-		return pcm.Clip{}, errNoVoice
-	}
-	key := clipKey{sha256.Sum256(fmt.Appendf(nil, "%q %q %q %g", speech.Text, speech.Voice, speech.Language, speech.Rate)), rate}
-	if clip, ok := c.s.clips.get(key); ok {
-		return clip, nil
-	}
-	clip := pcm.Clip{Rate: rate}
-	for frame, err := range c.s.Voice.Speak(ctx, speech, rate) {
-		if err != nil {
-			return pcm.Clip{}, err
-		}
-		clip.Samples = append(clip.Samples, frame...)
-	}
-	c.s.clips.put(key, clip)
-	return clip, nil
-}
 
 // sound plays src and notes it on the timeline as kind.
 func (c *script) sound(ctx context.Context, kind, text, private string, src media.Source) error {
