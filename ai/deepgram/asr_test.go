@@ -352,6 +352,30 @@ func TestSilentEngine(t *testing.T) {
 	}
 }
 
+func TestSlowConsumerIsNoTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ear := &wiretest.Ear{}
+		for i := range 50 {
+			ear.Lines = append(ear.Lines, wiretest.Line{Bytes: 320 * 50 * i, Tell: results("One", 0, 1, false, false)})
+		}
+		client, stop := wiretest.Serve(ear)
+		defer stop()
+		a := NewASR(Config{BaseURL: "http://deepgram.test", HTTP: client})
+		n := 0
+		for _, err := range a.Hear(t.Context(), ai.Hearing{Rate: 8000, Interim: true}, speech(t.Context(), 3000)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; n == 5 {
+				time.Sleep(12 * time.Second)
+			}
+		}
+		if n != 50 {
+			t.Errorf("%d results, want 50", n)
+		}
+	})
+}
+
 func TestSilentLineIsNoTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ear := &wiretest.Ear{Lines: []wiretest.Line{{Bytes: 320, Tell: results("One", 0, 1, false, false)}}}

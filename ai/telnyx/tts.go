@@ -29,7 +29,9 @@ type TTS struct {
 
 // NewTTS is the TTS of a configuration.
 func NewTTS(c Config) *TTS {
-	return &TTS{config: c, provider: c.provider("tts")}
+	p := c.provider("tts")
+	p.Picky = true // Ultra and some cloned voices are refused with 403
+	return &TTS{config: c, provider: p}
 }
 
 // Close lets go of warm connections. Speeches that are under way go on.
@@ -85,8 +87,8 @@ func (t *TTS) speak(ctx context.Context, s ai.Speech, rate int, yield func(pcm.F
 // listen yields the sound until Telnyx is done, the consumer wants no more, or
 // something is wrong.
 func (t *TTS) listen(ctx context.Context, socket *wire.Socket, sound *wire.Sound, yield func(pcm.Frame, error) bool) error {
-	wait, final, begun := t.provider.Timeout(), false, false
-	watch := time.NewTimer(wait)
+	final, begun := false, false
+	watch := time.NewTimer(t.provider.Timeout())
 	defer watch.Stop()
 	for {
 		var msg wire.Message
@@ -125,12 +127,13 @@ func (t *TTS) listen(ctx context.Context, socket *wire.Socket, sound *wire.Sound
 			if len(frame) > 0 && !yield(frame, nil) {
 				return nil
 			}
+			final = false
+			watch.Reset(t.provider.Timeout()) // only sound is progress
 		}
-		wait = t.provider.Timeout()
-		if final = m.IsFinal; final {
-			wait = lastFinal
+		if m.IsFinal {
+			final = true
+			watch.Reset(lastFinal)
 		}
-		watch.Reset(wait)
 	}
 }
 

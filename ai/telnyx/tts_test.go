@@ -119,6 +119,8 @@ func TestSpeechInVirtualTime(t *testing.T) {
 		{"cancelled while nothing is read", &wiretest.Ear{Deaf: true}, 70 * ms, hungUp, 0, 70 * ms},
 		{"silent in mid-speech", &wiretest.Ear{Lines: []wiretest.Line{{Bytes: later, Wait: time.Second, Tell: sound}}, Mute: true}, 0, wrong(ai.Timeout), 1, 11 * time.Second},
 		{"a wrong key", &wiretest.Ear{Status: 401}, 0, wrong(ai.Auth), 0, 0},
+		{"a voice that is refused", &wiretest.Ear{Status: 403}, 0, wrong(ai.Unsupported), 0, 0},
+		{"words without sound", &wiretest.Ear{Lines: []wiretest.Line{{Bytes: later, Wait: 6 * time.Second, Tell: `{"text":"Hello."}`}}, Mute: true}, 0, wrong(ai.Timeout), 0, 10 * time.Second},
 		{"a wrong name of a voice", &wiretest.Ear{Status: 400}, 0, wrong(ai.Unsupported), 0, 0},
 		{"an error", &wiretest.Ear{Last: []string{`{"error":"Error in audio response"}`}}, 0, wrong(ai.Unavailable), 0, 0},
 		{"closed without sound", &wiretest.Ear{}, 0, wrong(ai.Unavailable), 0, 0},
@@ -165,6 +167,22 @@ func TestSpeechInVirtualTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestConsumerThatStopsEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ear := &wiretest.Ear{End: end, Lines: []wiretest.Line{{Bytes: later, Tell: chunk(ramp(80))}}, Mute: true}
+		client, stop := wiretest.Serve(ear)
+		defer stop()
+		v := NewTTS(Config{BaseURL: "http://telnyx.test", HTTP: client})
+		for range v.Speak(t.Context(), ai.Speech{Text: "Hello."}, 8000) {
+			break
+		}
+		ear.Wait()
+		if !ear.Came().Gone {
+			t.Error("the socket was not let go")
+		}
+	})
 }
 
 func TestMP3IsToldFromSamples(t *testing.T) {

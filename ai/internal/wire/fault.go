@@ -85,7 +85,7 @@ func (p Provider) Refusal(resp *http.Response) *ai.Error {
 		msg += " (" + code + ")"
 	}
 	e := p.Fault(refusalKind(resp.StatusCode, code), msg, nil)
-	if e.Kind == ai.Auth && strings.Contains(code, "voice") {
+	if e.Kind == ai.Auth && (strings.Contains(code, "voice") || p.Picky && resp.StatusCode == 403) {
 		e.Kind, e.Fix = ai.Unsupported, p.fix(ai.Unsupported)
 	}
 	e.After = retryAfter(resp.Header.Get("Retry-After"))

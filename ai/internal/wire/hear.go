@@ -164,10 +164,13 @@ func (e Ears) listen(ctx context.Context, h ai.Hearing, s *Socket, told *debt, y
 		select {
 		case msg, more = <-s.Messages:
 		case <-watch.C:
+			watch.Reset(watchEvery)
+			if len(s.Messages) > 0 {
+				continue // it was the consumer that took its time
+			}
 			if over, err := e.overdue(told, partial); over || err != nil {
 				return err
 			}
-			watch.Reset(watchEvery)
 			continue
 		case <-ctx.Done():
 		}

@@ -28,6 +28,9 @@ type Provider struct {
 	timeout time.Duration
 	http    *http.Client
 	own     bool // http is ours to close
+
+	// Picky says that a 403 is about the voice that is asked for, not the key.
+	Picky bool
 }
 
 // NewProvider is the provider of a section, "asr" or "tts". A timeout of 0 is
