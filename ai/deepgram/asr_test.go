@@ -362,7 +362,7 @@ func TestSlowConsumerIsNoTimeout(t *testing.T) {
 		defer stop()
 		a := NewASR(Config{BaseURL: "http://deepgram.test", HTTP: client})
 		n := 0
-		for _, err := range a.Hear(t.Context(), ai.Hearing{Rate: 8000, Interim: true}, speech(t.Context(), 3000)) {
+		for _, err := range a.Hear(t.Context(), ai.Hearing{Rate: 8000, Interim: true}, speech(t.Context(), 2500)) {
 			if err != nil {
 				t.Fatal(err)
 			}
