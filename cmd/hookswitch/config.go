@@ -17,8 +17,9 @@ import (
 // The tags say how a key is read: default is its value when it is not written
 // (parts of a list are separated by commas), oneof what it may be, is the rule
 // of configrules.go it follows, range the bounds of a number, path that it is
-// relative to the folder of the file, need that it must be written, later that
-// this version does nothing with it.
+// relative to the folder of the file, need that it must be written, short that a
+// single value in place of the keys is this one, later that this version does
+// nothing with it.
 type Config struct {
 	SIP        SIPConfig        `yaml:"sip"`
 	Media      MediaConfig      `yaml:"media"`
@@ -27,7 +28,7 @@ type Config struct {
 	Webhooks   WebhookConfig    `yaml:"webhooks"`
 	Accounts   []Account        `yaml:"accounts"`
 	Routes     []RouteConfig    `yaml:"routes"`
-	AI         AIConfig         `yaml:"ai" later:"yes"`
+	AI         AIConfig         `yaml:"ai"`
 	Store      StoreConfig      `yaml:"store"`
 	Recordings RecordingsConfig `yaml:"recordings" later:"yes"`
 	Limits     LimitsConfig     `yaml:"limits"`
@@ -165,32 +166,6 @@ func (c *Config) FlowRoutes() []flows.Route {
 		routes = append(routes, route)
 	}
 	return routes
-}
-
-// AIConfig names providers. Its keys are those of a playbook.
-type AIConfig struct {
-	ASR      map[string]Provider `yaml:"asr"`
-	LLM      map[string]Provider `yaml:"llm"`
-	TTS      map[string]Provider `yaml:"tts"`
-	Defaults AIDefaults          `yaml:"defaults"`
-}
-
-type Provider struct {
-	Provider string            `yaml:"provider" need:"yes"`
-	BaseURL  string            `yaml:"baseUrl" is:"url"`
-	APIKey   string            `yaml:"apiKey"`
-	Model    string            `yaml:"model"`
-	Language string            `yaml:"language"`
-	Voice    string            `yaml:"voice"`
-	Timeout  time.Duration     `yaml:"timeout" default:"10s"`
-	Extra    map[string]string `yaml:"extra"` // what only this provider knows
-}
-
-// AIDefaults are names of providers, the first first.
-type AIDefaults struct {
-	ASR []string `yaml:"asr"`
-	LLM []string `yaml:"llm"`
-	TTS []string `yaml:"tts"`
 }
 
 type StoreConfig struct {

@@ -81,6 +81,9 @@ func keysShown(path string, n *yaml.Node, shown map[string]bool) {
 			if path == "ai.asr" || path == "ai.llm" || path == "ai.tts" {
 				key = keyPath("ai", "*.NAME")
 			}
+			if path == "ai.voices" {
+				key = "ai.voices.NAME"
+			}
 			if path == "connectors" {
 				key = "connectors.NAME"
 			}
@@ -100,6 +103,8 @@ func keysBelow(path string, typ reflect.Type) (keys []string) {
 		keys = append(keys, keysBelow(path, typ.Elem())...)
 	case typ.Kind() == reflect.Map && typ.Elem() == reflect.TypeFor[Provider]():
 		keys = append(keys, keysBelow("ai.*.NAME", typ.Elem())...)
+	case typ.Kind() == reflect.Map && typ.Elem() == reflect.TypeFor[VoiceConfig]():
+		keys = append(keys, keysBelow("ai.voices.NAME", typ.Elem())...)
 	case typ.Kind() == reflect.Map && typ.Elem() == reflect.TypeFor[Connector]():
 		keys = append(keys, keysBelow("connectors.NAME", typ.Elem())...)
 	case typ.Kind() == reflect.Struct:
@@ -113,7 +118,7 @@ func keysBelow(path string, typ reflect.Type) (keys []string) {
 
 // TestTags: a misspelt tag would silently mean nothing.
 func TestTags(t *testing.T) {
-	known := map[string]bool{"yaml": true, "default": true, "oneof": true, "is": true, "range": true, "path": true, "need": true, "later": true, "zero": true}
+	known := map[string]bool{"yaml": true, "default": true, "oneof": true, "is": true, "range": true, "path": true, "need": true, "later": true, "zero": true, "short": true}
 	tag := regexp.MustCompile(`(\w+):"([^"]*)"`)
 	seen := 0
 	var walk func(typ reflect.Type)

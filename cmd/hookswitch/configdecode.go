@@ -45,6 +45,9 @@ func (d *decoder) value(path string, n *yaml.Node, v reflect.Value, tag reflect.
 			return
 		}
 		d.scalar(path, n, v, tag)
+	case v.Kind() == reflect.Struct && n.Kind == yaml.ScalarNode && shortOf(v.Type()) != nil:
+		f := shortOf(v.Type())
+		d.scalar(path, n, v.FieldByIndex(f.Index), f.Tag)
 	case v.Kind() == reflect.Struct:
 		d.mapping(path, n, v)
 	case v.Kind() == reflect.Slice:
@@ -320,6 +323,17 @@ func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {
 		}
 	}
 	return reflect.StructField{}, false
+}
+
+// shortOf is the key that a single value in place of all keys stands for, nil
+// for none.
+func shortOf(t reflect.Type) *reflect.StructField {
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Tag.Get("short") != "" {
+			return &f
+		}
+	}
+	return nil
 }
 
 func keysOf(t reflect.Type) []string {

@@ -163,18 +163,7 @@ func (d *decoder) together(c *Config) {
 	if (c.HTTP.TLS.Cert == "") != (c.HTTP.TLS.Key == "") {
 		d.add(at("http.tls"), texml.Fatal, "http.tls needs both cert and key", "write the other one too")
 	}
-	for _, kind := range []struct {
-		name string
-		have map[string]Provider
-		used []string
-	}{{"asr", c.AI.ASR, c.AI.Defaults.ASR}, {"llm", c.AI.LLM, c.AI.Defaults.LLM}, {"tts", c.AI.TTS, c.AI.Defaults.TTS}} {
-		for i, name := range kind.used {
-			if _, ok := kind.have[name]; !ok {
-				path := fmt.Sprintf("ai.defaults.%s[%d]", kind.name, i)
-				d.add(at(path), texml.Fatal, fmt.Sprintf("%s: there is no ai.%s.%s", path, kind.name, shortened(name)), "add it, or write a name that is there")
-			}
-		}
-	}
+	d.providers(c, at)
 }
 
 // signs reports an account that cannot sign the webhooks of a dialect.

@@ -17,7 +17,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hookswitch/hookswitch/ai/local"
 	"github.com/hookswitch/hookswitch/flows"
 	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/runtime"
@@ -38,8 +37,7 @@ type program struct {
 	table    *flows.Table
 	files    *flows.Files
 	shown    string // the flow, for people
-	voice    *local.Voice
-	noVoice  error
+	speech   *speech
 	log      *slog.Logger
 
 	store      runtime.Store
@@ -119,9 +117,10 @@ func start(ctx context.Context, cfg *Config, set setting, log *slog.Logger) (p *
 	}
 	conf := runtime.Config{Store: p.store, Recordings: p.recordings, PublicURL: p.publicURL(), URLKey: key, Log: log,
 		MaxCall: cfg.Limits.CallDuration, Observe: p.observe, Dial: p.dial}
-	if p.voice, p.noVoice = local.Find(); p.noVoice == nil {
-		conf.Voice = p.voice
+	if p.speech, err = newSpeech(cfg, !set.once, log); err != nil {
+		return p, err
 	}
+	conf.Voice, conf.Ears = p.speech.voice, p.speech.ears
 	p.web = webhook.New(webhook.Config{
 		AllowHosts: cfg.Webhooks.AllowHosts, Timeout: cfg.Webhooks.Timeout, ConnectTimeout: cfg.Webhooks.ConnectTimeout,
 		CacheDir: filepath.Join(cfg.Data, "cache"), Log: log,
@@ -453,6 +452,9 @@ func (p *program) close() error {
 	}
 	if p.web != nil {
 		errs = append(errs, p.web.Close())
+	}
+	if p.speech != nil {
+		errs = append(errs, p.speech.close())
 	}
 	if p.store != nil {
 		errs = append(errs, p.store.Close())

@@ -224,12 +224,6 @@ func (p *program) greet(out io.Writer) {
 	if p.shown == "the built-in demo" {
 		hear = "a greeting; press any key and it is read back"
 	}
-	voice := ""
-	if p.noVoice == nil {
-		voice = p.voice.String()
-	} else {
-		voice = "NONE, so <Say> is silent: " + p.noVoice.Error()
-	}
 	fmt.Fprintf(out, `hookswitch answers calls.
 
   call      sip:%s@%s  (%s; callers: %s)
@@ -241,7 +235,7 @@ func (p *program) greet(out io.Writer) {
   voice     %s
   http      %s
   account   %s
-`, number, where, strings.Join(ways, ", "), who, from, number, where, hear, p.shown, p.cfg.whom(), voice, p.shownHTTP(), p.first.SID)
+`, number, where, strings.Join(ways, ", "), who, from, number, where, hear, p.shown, p.cfg.whom(), p.speech, p.shownHTTP(), p.first.SID)
 	if len(p.cfg.Accounts) == 0 {
 		pub := ed25519.PrivateKey(p.first.SigningKey).Public().(ed25519.PublicKey)
 		fmt.Fprintf(out, "  token     %s  (opens recordings, signs webhooks in the twilio dialect; kept in %s)\n  key       %s  (public; checks webhooks in the telnyx dialect)\n",
