@@ -251,9 +251,9 @@ func amplify(f pcm.Frame, gain float64) {
 	}
 }
 
-// SpeakerLog is an Observe that logs faults and, for those who look closely,
+// LogLatency is an Observe that logs faults and, for those who look closely,
 // times. Neither has anything of what was said.
-func SpeakerLog(log *slog.Logger) func(Latency) {
+func LogLatency(log *slog.Logger) func(Latency) {
 	return func(l Latency) {
 		if l.Err != nil {
 			log.Warn("speech", "provider", l.Provider, "kind", l.Kind, "error", l.Err)
