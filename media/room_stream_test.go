@@ -506,6 +506,7 @@ func TestTalkOfAStream(t *testing.T) {
 	inRoom(t, RoomOptions{Talk: talk}, func(t *testing.T, r *Room, a, b, c *guest) {
 		start = time.Now()
 		names[a.Member], names[b.Member] = "a", "b"
+		a.hz, b.hz = 200, 250 // deeper than any signal, and so voices
 		a.enter(t)
 		leave := b.enter(t)
 		time.Sleep(time.Second)

@@ -76,7 +76,7 @@ func TestAFaultyDisk(t *testing.T) {
 				silence := &source{clip: pcm.Silence(8000, time.Second)}
 				began := time.Now()
 				caller, other := r.Input(0), r.Input(1)
-				hear(3*time.Second, other, voice(8000, 1000), caller, voice(8000, 440))
+				hear(3*time.Second, other, voice(8000, 150, 1000), caller, voice(8000, 150, 440))
 				hear(time.Second, other, silence, caller, silence)
 				if took := time.Since(began); took != 4*time.Second {
 					t.Errorf("4 s took %v: a tap has waited", took)
@@ -225,7 +225,7 @@ func TestAKillCostsASecondAtMost(t *testing.T) {
 			}
 			r := begin(t, f, Options{Rate: 8000, Channels: 2, Trim: trim})
 			f.look = check
-			a, b, high, low := r.Input(0), r.Input(1), voice(8000, 1000), voice(8000, 440)
+			a, b, high, low := r.Input(0), r.Input(1), voice(8000, 150, 1000), voice(8000, 150, 440)
 			for range 4 * second {
 				ticks.Add(1)
 				hear(pcm.FrameTime, b, high, a, low)

@@ -33,7 +33,7 @@ type File interface {
 type Options struct {
 	Rate      int           // Hz, a multiple of 50
 	Channels  int           // 1 or 2
-	Trim      bool          // leave out silence before the first voice and after the last
+	Trim      bool          // leave out silence before the first voice or tone and after the last
 	MaxLength time.Duration // of what is recorded, before it is trimmed; 0 is what a WAV file can hold, 4 GB
 }
 
@@ -72,13 +72,14 @@ type Recording struct {
 	inputs       []*input // the first is the clock
 	channels     []channel
 	pending      []byte    // heard, not with the writer yet
-	lead         []float64 // levels of the pending frames, while there was no voice to trim to
+	lead         []float64 // levels of the pending frames, while there was no sound to trim to
 	writing      int       // bytes that are with the writer
 	missed       int       // frames dropped since pending became full
 	lost         int       // frames dropped in all
 	length       int       // frames recorded
 	quiet        int       // frames heard since the last voice on channel 0
-	after        int       // frames recorded since the last voice on any
+	sound        bool      // there was voice, or a tone
+	after        int       // frames recorded since the last of either on any
 
 	closing sync.Once
 	summary Summary
@@ -240,12 +241,12 @@ func (r *Recording) listen() {
 		for n, v := range c.sum {
 			c.frame[n] = int16(min(max(v, math.MinInt16), math.MaxInt16))
 		}
-		if !c.voice.Hear(c.frame) {
-			continue
+		voice := c.voice.Hear(c.frame)
+		if voice || c.voice.Tone() { // what is trimmed is silence, not a beep
+			r.sound, r.after = true, 0
 		}
-		c.speech = true
-		r.after = 0
-		if i == 0 {
+		c.speech = c.speech || voice
+		if voice && i == 0 {
 			r.quiet = 0
 		}
 	}
@@ -277,7 +278,7 @@ func (r *Recording) keep() {
 	}
 }
 
-// begun holds back what is heard until there is voice, and cuts the silence
+// begun holds back what is heard until there is voice or a tone, and cuts the silence
 // before it then.
 //
 // A detector is sure of a voice that was there from the first frame only after
@@ -294,7 +295,7 @@ func (r *Recording) begun() bool {
 		r.cutLead(1)
 	}
 	r.lead = append(r.lead, loudest)
-	if !r.speech() {
+	if !r.sound {
 		return false
 	}
 	quietest := max(floor, slices.Min(r.lead))

@@ -24,8 +24,9 @@ func tone(rate int, hz ...float64) *source {
 	return &source{clip: pcm.Tone(rate, time.Second, 0.5, hz...)}
 }
 
-// voice is a tone that has a gap of 100 ms each half second: one without is no
-// voice to a detector that has heard nothing else.
+// voice is a sound at some pitches with a gap of 100 ms each half second: a
+// detector that has heard nothing else takes one without for a noise. One of the
+// pitches is under 330 Hz, where no exchange has a tone.
 func voice(rate int, hz ...float64) *source {
 	c := pcm.Tone(rate, 400*time.Millisecond, 0.5, hz...)
 	c.Samples = append(c.Samples, make([]int16, rate/10)...)

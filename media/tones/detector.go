@@ -14,6 +14,11 @@ type Tone struct {
 	Since time.Duration // how long it has been there, this frame included
 }
 
+// Single reports whether t is one tone of hz, within tolerance.
+func (t Tone) Single(hz, tolerance float64) bool {
+	return t.High == 0 && math.Abs(t.Low-hz) <= tolerance
+}
+
 const (
 	// lowest is the pitch under which a tone is none: exchanges signal from 350
 	// Hz on (ITU-T E.180), and a hummed "mm" is nearly a pure tone below.
