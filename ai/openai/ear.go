@@ -64,6 +64,9 @@ func (e *ear) hear(f pcm.Frame) *utterance {
 	return nil
 }
 
+// voiced reports whether there was voice in the latest frame.
+func (e *ear) voiced() bool { return e.now != nil && e.now.ended == e.heard }
+
 // end ends the utterance that is going on, and returns it or nil.
 func (e *ear) end(over bool) *utterance {
 	u := e.now

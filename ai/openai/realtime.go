@@ -60,13 +60,9 @@ func (a *RealtimeASR) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.F
 		defer conn.CloseNow()
 		defer stop()
 		in, out := make(chan []byte), make(chan []byte)
-		broken := make(chan error, 2)
+		broken, sent := make(chan error, 1), make(chan error, 1)
 		both.Go(func() { broken <- a.receive(l, conn, in) })
-		both.Go(func() {
-			if err := a.send(l, conn, out); err != nil {
-				broken <- err
-			}
-		})
+		both.Go(func() { sent <- a.send(l, conn, out) })
 
 		late := time.NewTimer(a.Timeout)
 		defer late.Stop()
@@ -114,6 +110,11 @@ func (a *RealtimeASR) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.F
 				}
 			case err := <-broken:
 				if ctx.Err() == nil {
+					stop()
+					// A message that took too long breaks the connection.
+					if slow := <-sent; slow != nil {
+						err = slow
+					}
 					yield(ai.Result{}, err)
 					return
 				}

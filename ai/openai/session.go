@@ -86,7 +86,7 @@ func (s *session) hear(f pcm.Frame) {
 	idle := s.ear.now == nil
 	done := s.ear.hear(f)
 	speaking := s.ear.now != nil || done != nil
-	s.voiced = s.voiced || speaking
+	s.voiced = s.voiced || s.ear.voiced()
 	switch {
 	case !s.own:
 		s.append(f)
@@ -186,7 +186,7 @@ func (s *session) event(msg []byte) (r ai.Result, ok bool, err error) {
 			break
 		}
 		i.committed = true
-		s.voiced = s.ear.now != nil
+		s.voiced = s.ear.voiced()
 		if len(s.spans) > 0 {
 			i.span, s.spans = s.spans[0], s.spans[1:]
 		}

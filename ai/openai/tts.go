@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	wire "github.com/sashabaranov/go-openai"
 
@@ -211,7 +212,9 @@ func split(text string, limit int) (pieces []string) {
 			cut = limit
 		}
 		pieces = append(pieces, strings.TrimSpace(string(rest[:cut])))
-		rest = []rune(strings.TrimSpace(string(rest[cut:])))
+		for rest = rest[cut:]; len(rest) > 0 && unicode.IsSpace(rest[0]); {
+			rest = rest[1:]
+		}
 	}
 	if len(rest) > 0 {
 		pieces = append(pieces, string(rest))
