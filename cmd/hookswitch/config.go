@@ -21,18 +21,19 @@ import (
 // single value in place of the keys is this one, later that this version does
 // nothing with it.
 type Config struct {
-	SIP        SIPConfig        `yaml:"sip"`
-	Media      MediaConfig      `yaml:"media"`
-	Dial       DialConfig       `yaml:"dial"`
-	HTTP       HTTPConfig       `yaml:"http"`
-	Webhooks   WebhookConfig    `yaml:"webhooks"`
-	Accounts   []Account        `yaml:"accounts"`
-	Routes     []RouteConfig    `yaml:"routes"`
-	AI         AIConfig         `yaml:"ai"`
-	Store      StoreConfig      `yaml:"store"`
-	Recordings RecordingsConfig `yaml:"recordings" later:"yes"`
-	Limits     LimitsConfig     `yaml:"limits"`
-	Data       string           `yaml:"data" default:"hookswitch-data" path:"yes"`
+	SIP        SIPConfig            `yaml:"sip"`
+	Media      MediaConfig          `yaml:"media"`
+	Dial       DialConfig           `yaml:"dial"`
+	HTTP       HTTPConfig           `yaml:"http"`
+	Webhooks   WebhookConfig        `yaml:"webhooks"`
+	Accounts   []Account            `yaml:"accounts"`
+	Routes     []RouteConfig        `yaml:"routes"`
+	AI         AIConfig             `yaml:"ai"`
+	Connectors map[string]Connector `yaml:"connectors"`
+	Store      StoreConfig          `yaml:"store"`
+	Recordings RecordingsConfig     `yaml:"recordings" later:"yes"`
+	Limits     LimitsConfig         `yaml:"limits"`
+	Data       string               `yaml:"data" default:"hookswitch-data" path:"yes"`
 }
 
 type SIPConfig struct {

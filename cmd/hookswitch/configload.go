@@ -160,6 +160,16 @@ func (d *decoder) together(c *Config) {
 			d.add(at(path+slip.key), texml.Fatal, path+slip.key+" "+slip.msg, slip.fix)
 		}
 	}
+	for name, each := range c.Connectors {
+		if each.Kind == "" || each.URL == "" {
+			continue // reported already
+		}
+		path := keyPath("connectors", name) + ".url"
+		if err := each.check(); err != nil {
+			msg, fix, _ := strings.Cut(err.Error(), "; ")
+			d.add(at(path), texml.Fatal, path+" "+msg, fix)
+		}
+	}
 	if (c.HTTP.TLS.Cert == "") != (c.HTTP.TLS.Key == "") {
 		d.add(at("http.tls"), texml.Fatal, "http.tls needs both cert and key", "write the other one too")
 	}

@@ -117,6 +117,7 @@ func start(ctx context.Context, cfg *Config, set setting, log *slog.Logger) (p *
 	}
 	conf := runtime.Config{Store: p.store, Recordings: p.recordings, PublicURL: p.publicURL(), URLKey: key, Log: log,
 		MaxCall: cfg.Limits.CallDuration, Observe: p.observe, Dial: p.dial}
+	conf.Connectors, conf.Recorder = cfg.connectors(), p.record
 	if p.speech, err = newSpeech(cfg, !set.once, log); err != nil {
 		return p, err
 	}
