@@ -106,12 +106,12 @@ func TestTranscriptionOnTheWire(t *testing.T) {
 		want        map[string]string
 	}{
 		{"Whisper tells words", "whisper-1", ai.Hearing{Language: "en-US", Hints: []string{"sales", "$OPERAND"}, Keyterms: []string{"Hookswitch"}},
-			map[string]string{"model": "whisper-1", "language": "en", "prompt": "Names: sales, Hookswitch", "response_format": "verbose_json", "timestamp_granularities[]": "wordsegment"}},
+			map[string]string{"model": "whisper-1", "language": "en", "prompt": "Names: sales, Hookswitch", "response_format": "verbose_json", "timestamp_granularities[]": "segmentword"}},
 		{"later models do not", "", ai.Hearing{Language: "cmn-Hans-CN"}, map[string]string{"model": "gpt-transcribe", "language": "zh", "prompt": "Names:", "response_format": "json"}},
 		{"a document's model", "", ai.Hearing{Model: "openai/whisper-large-v3-turbo", Language: "multi"},
-			map[string]string{"model": "openai/whisper-large-v3-turbo", "prompt": "Names:", "response_format": "verbose_json", "timestamp_granularities[]": "wordsegment"}},
+			map[string]string{"model": "openai/whisper-large-v3-turbo", "prompt": "Names:", "response_format": "verbose_json", "timestamp_granularities[]": "segment"}},
 		{"a document's model of another engine", "whisper-1", ai.Hearing{Model: "phone_call"},
-			map[string]string{"model": "whisper-1", "language": "de", "prompt": "Names:", "response_format": "verbose_json", "timestamp_granularities[]": "wordsegment"}},
+			map[string]string{"model": "whisper-1", "language": "de", "prompt": "Names:", "response_format": "verbose_json", "timestamp_granularities[]": "segmentword"}},
 	} {
 		server := &aitest.OpenAI{Answers: []aitest.OpenAIAnswer{text("Hello.")}}
 		web := httptest.NewServer(server)

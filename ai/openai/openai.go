@@ -43,8 +43,10 @@ type Config struct {
 	Timeout time.Duration
 
 	// Extra is what only some servers know. "instructions" tells a voice how
-	// to speak. "prompt" goes before the hints of a Hearing. "realtime" set to
-	// "speaches" puts a RealtimeASR's settings into its URL, as that wants.
+	// to speak. "prompt" goes before the hints of a Hearing. "words" set to
+	// "true" asks for the place of each word, which whisper-1 is asked for
+	// anyway. "realtime" set to "speaches" puts a RealtimeASR's settings into
+	// its URL, as that wants.
 	Extra map[string]string
 
 	// HTTP is used for all requests, without following redirects; a Timeout

@@ -47,7 +47,11 @@ func (a *ASR) transcribe(ctx context.Context, h ai.Hearing, clip pcm.Clip, final
 	// The models that came after Whisper answer nothing but json.
 	if final && !strings.HasPrefix(req.Model, "gpt-") {
 		req.Format = wire.AudioResponseFormatVerboseJSON
-		req.TimestampGranularities = []wire.TranscriptionTimestampGranularity{wire.TranscriptionTimestampGranularityWord, wire.TranscriptionTimestampGranularitySegment}
+		req.TimestampGranularities = []wire.TranscriptionTimestampGranularity{wire.TranscriptionTimestampGranularitySegment}
+		// Telnyx refuses a request for words.
+		if req.Model == wire.Whisper1 || a.Extra["words"] == "true" {
+			req.TimestampGranularities = append(req.TimestampGranularities, wire.TranscriptionTimestampGranularityWord)
+		}
 	}
 	resp, err := a.api.CreateTranscription(ctx, req)
 	if err != nil {

@@ -37,7 +37,7 @@ func NewTTS(c Config) *TTS { return &TTS{newService(c, "tts", "gpt-4o-mini-tts")
 // voiced piece by piece, split where a sentence ends. Errors are *ai.Error.
 func (t *TTS) Speak(ctx context.Context, s ai.Speech, rate int) iter.Seq2[pcm.Frame, error] {
 	return func(yield func(pcm.Frame, error) bool) {
-		v := &voicing{tts: t, to: rate, yield: yield, left: int(maxSpeech/time.Second) * speechRate}
+		v := &voicing{tts: t, to: rate, yield: yield, left: maxSpeech}
 		for _, text := range split(s.Text, maxText) {
 			if err := v.say(ctx, s, text); err != nil {
 				if !errors.Is(err, errEnough) {
@@ -60,7 +60,7 @@ type voicing struct {
 	to    int // Hz
 	yield func(pcm.Frame, error) bool
 	r     *pcm.Resampler
-	left  int // samples that may still come
+	left  time.Duration // of sound that may still come
 }
 
 // say yields the sound of one piece of text.
@@ -126,7 +126,7 @@ func (v *voicing) put(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	v.left -= len(b) / 2
+	v.left -= place(len(b)/2, v.from)
 	if v.left < 0 {
 		return v.tts.fault(ai.Protocol, fmt.Sprintf("sent more than %v of sound", maxSpeech), "see whether the server is well", nil)
 	}
