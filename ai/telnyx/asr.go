@@ -113,27 +113,30 @@ func (a *ASR) query(h ai.Hearing, engine string) url.Values {
 }
 
 // modelOf is the model that a document names, without the engine's name before
-// it (deepgram/nova-3, deepgram_nova-3). Names that mean "any" and models of
-// other engines are "": the engine's own. Models that Telnyx hosts have a maker
-// before them (openai/whisper-large-v3-turbo), which stays.
+// it (deepgram/nova-3 of Telnyx, deepgram_nova-3 of Twilio). Names that mean
+// "any" and models of other engines are "": the engine's own. Models that
+// Telnyx hosts have a maker before them (openai/whisper-large-v3-turbo), which
+// stays.
 func modelOf(named, engine string) string {
-	maker, model, ok := strings.Cut(named, "/")
-	if !ok {
-		maker, model, ok = strings.Cut(named, "_")
-		if _, known := engines[strings.ToLower(maker)]; !known {
-			ok = false
-		}
+	named = strings.Replace(named, "googlev2_", "google_", 1)
+	isEngine := func(maker string) bool {
+		_, ok := engines[strings.ToLower(maker)]
+		return ok
 	}
-	_, known := engines[strings.ToLower(maker)]
+	maker, model, cut := strings.Cut(named, "/")
+	if !cut {
+		maker, model, cut = strings.Cut(named, "_")
+		cut = cut && isEngine(maker)
+	}
 	switch {
-	case named == "default" || strings.HasPrefix(named, "experimental_") || named == "numbers_and_commands":
-		return ""
-	case !ok && engine == "Deepgram" && !strings.HasPrefix(named, "nova") && !strings.HasPrefix(named, "flux"):
-		return "" // phone_call and the like are Google's
-	case ok && strings.EqualFold(maker, engine):
+	case cut && strings.EqualFold(maker, engine):
 		return model
-	case ok && known, ok && engine != "Telnyx":
+	case cut && engine == "Telnyx" && !isEngine(maker):
+		return named
+	case cut, named == "default", named == "numbers_and_commands", strings.HasPrefix(named, "experimental_"):
 		return ""
+	case engine == "Deepgram" && !strings.HasPrefix(named, "nova") && !strings.HasPrefix(named, "flux"):
+		return "" // phone_call and the like are Google's
 	}
 	return named
 }

@@ -102,6 +102,7 @@ func TestEngineAndModel(t *testing.T) {
 		{"an engine that is none", "Amazon", "", "", "", "", "Deepgram"},
 		{"phone_call is not Deepgram's", "Deepgram", "phone_call", "", "", "", "Deepgram"},
 		{"Twilio's way to write it", "", "deepgram_nova-2", "", "", "nova-2", "Deepgram"},
+		{"and Google's", "google", "googlev2_telephony", "", "", "telephony", "Google"},
 		{"default", "Google", "default", "", "", "", "Google"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -37,6 +37,9 @@ func (p Provider) Speak(ctx context.Context, r Request, sound *Sound, yield func
 	}
 	req.Header = r.Header.Clone()
 	req.Header.Set("Content-Type", "application/json")
+	// The same text may be voiced twice, so a request on a warm connection
+	// that the server just gave up is made again. The header is not sent.
+	req.Header["Idempotency-Key"] = nil
 	resp, err := p.http.Do(req)
 	if err != nil {
 		yield(nil, p.unreachable(ctx, err))
