@@ -90,6 +90,11 @@ type Call interface {
 	// waits for the answer, and it is not read.
 	Post(n texml.Node, ref, method string, form url.Values)
 
+	// Request makes an HTTP request of the document's own. An error is why there
+	// is no answer to it, and has been noted at r. One that is async is made
+	// beside the verbs below, and its reply is the zero Reply.
+	Request(ctx context.Context, r *texml.HTTPRequest) (Reply, error)
+
 	// Refer asks the other side to call somebody else instead (RFC 3515), and
 	// follows what becomes of that.
 	Refer(ctx context.Context, r *texml.Refer) (Referred, error)
@@ -103,6 +108,12 @@ type Call interface {
 
 	// Dialect is the dialect the document was read in.
 	Dialect() texml.Dialect
+}
+
+// Reply is the answer to an HTTP request.
+type Reply struct {
+	Status int
+	Body   []byte
 }
 
 // Heard is what happened on the caller's side since the last one. Only one of
@@ -193,6 +204,8 @@ func For(n texml.Node) Verb {
 		return enqueue{n}
 	case *texml.Gather:
 		return gather{n}
+	case *texml.HTTPRequest:
+		return httpRequest{n}
 	case *texml.Hangup:
 		return hangup{n}
 	case *texml.Leave:

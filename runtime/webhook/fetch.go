@@ -52,7 +52,7 @@ func (c *Client) fetch(ctx context.Context, r Request, p purpose) (*Response, er
 		r.Header = http.Header{}
 	}
 	const token = "I-Twilio-Idempotency-Token"
-	if r.Header.Get(token) == "" {
+	if r.Header.Get(token) == "" && !r.Own {
 		r.Header.Set(token, rand.Text())
 	}
 
@@ -215,7 +215,7 @@ func (c *Client) send(ctx context.Context, target *url.URL, method string, form 
 	status := answer.StatusCode
 	response := &Response{URL: target.String(), Status: status, header: answer.Header}
 	switch {
-	case status >= 200 && status <= 299, status == http.StatusNotModified && p.cached != nil:
+	case status >= 200 && status <= 299, status == http.StatusNotModified && p.cached != nil, r.Own && (status <= 299 || status >= 400):
 	case status >= 301 && status <= 303, status == 307, status == 308:
 		if location = answer.Header.Get("Location"); location == "" {
 			return nil, "", fail(&Error{Code: codeLocation, Status: status, Err: fmt.Errorf("status %d without a Location header", status)})
@@ -248,6 +248,9 @@ func (c *Client) request(target *url.URL, method string, form url.Values, own bo
 		form = nil
 	} else {
 		body = []byte(form.Encode())
+		if r.Own {
+			body = r.Body
+		}
 	}
 	signed := u.String()
 	user := u.User
@@ -256,9 +259,14 @@ func (c *Client) request(target *url.URL, method string, form url.Values, own bo
 	if !own {
 		h.Del("Authorization")
 		h.Del("Cookie")
+		if r.Own {
+			clear(h)
+		}
 	}
 	h.Set("User-Agent", c.userAgent)
-	h.Set("Accept", p.accept)
+	if h.Get("Accept") == "" || !r.Own {
+		h.Set("Accept", p.accept)
+	}
 	h.Set("Accept-Encoding", "gzip")
 	for name, values := range p.cached {
 		h[name] = values
@@ -269,7 +277,9 @@ func (c *Client) request(target *url.URL, method string, form url.Values, own bo
 
 	request := &http.Request{Method: method, URL: &u, Host: u.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	if method == http.MethodPost {
-		h.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
+		if h.Get("Content-Type") == "" || !r.Own {
+			h.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
+		}
 		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		request.Body, _ = request.GetBody()
 		request.ContentLength = int64(len(body))

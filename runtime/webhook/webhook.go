@@ -22,6 +22,7 @@ import (
 // Limits of what a server may send and of how long it may take.
 const (
 	documentBytes  = 64 << 10 // after decompression
+	ownBytes       = 1 << 20
 	mediaBytes     = 64 << 20
 	headerBytes    = 32 << 10
 	redirectLimit  = 10
@@ -87,7 +88,15 @@ type Request struct {
 	URL    string
 	Method string     // GET or POST; anything else is POST
 	Form   url.Values // added to the query of a GET, the body of a POST
-	Sign   Signer     // nil: not signed
+
+	// Own marks a request that a document makes for itself: Body is what it
+	// posts in place of Form, of the type that Header says, and an answer of
+	// any status is an answer. Another host, after a redirect, gets none of
+	// Header.
+	Own  bool
+	Body []byte
+
+	Sign   Signer // nil: not signed
 	Jar    http.CookieJar
 	Header http.Header // added as it is, such as I-Twilio-Idempotency-Token
 }
@@ -164,10 +173,14 @@ func (c *Client) Close() error {
 // fragment says; the idempotency token is the same on every try. The error is
 // an *Error, or context.Cause(ctx) when ctx ended first.
 func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
-	return c.fetch(ctx, r, purpose{
+	p := purpose{
 		total:    c.total,
 		bytes:    documentBytes,
 		tooLarge: codeTooLarge,
 		accept:   "text/xml, application/xml, text/html, text/plain;q=0.9, audio/*;q=0.8, */*;q=0.1",
-	})
+	}
+	if r.Own {
+		p.bytes, p.accept = ownBytes, "application/json, */*;q=0.5"
+	}
+	return c.fetch(ctx, r, p)
 }
