@@ -91,25 +91,24 @@ func choose(male bool, man, woman string) string {
 // those of Indian English.
 var otherTags = map[string]string{"zh": "cmn", "zh-cn": "cmn-cn", "zh-hk": "yue-cn", "ar": "arb", "no": "nb", "hi": "en-in", "hi-in": "en-in"}
 
-// standIn is the first voice of the person's language and sex: of the same
-// region if there is one, and better of the other sex than in another
-// language. "" says that none speaks it.
+// standIn is the first voice of the person's language and sex, of the same
+// region if there is one: better from elsewhere than of the other sex, and
+// better of the other sex than in another language. "" says that none speaks it.
 func standIn(voices []speakers, p Person) (id, language string) {
 	wanted := p.Language
 	if other, ok := otherTags[wanted]; ok {
 		wanted = other
 	}
-	for _, fits := range []func(l string) bool{
-		func(l string) bool { return l == wanted },
-		func(l string) bool { return primary(l) == primary(wanted) },
+	for _, fits := range []func(l string, man bool) bool{
+		func(l string, man bool) bool { return l == wanted && man == p.Male },
+		func(l string, man bool) bool { return primary(l) == primary(wanted) && man == p.Male },
+		func(l string, _ bool) bool { return l == wanted },
+		func(l string, _ bool) bool { return primary(l) == primary(wanted) },
 	} {
-		for _, sameSex := range []bool{true, false} {
-			for _, of := range voices {
-				for name := range strings.FieldsSeq(of.ids) {
-					plain, man := strings.CutSuffix(name, "*")
-					if fits(of.language) && (man == p.Male || !sameSex) {
-						return plain, of.language
-					}
+		for _, of := range voices {
+			for name := range strings.FieldsSeq(of.ids) {
+				if plain, man := strings.CutSuffix(name, "*"); fits(of.language, man) {
+					return plain, of.language
 				}
 			}
 		}
