@@ -242,8 +242,11 @@ func (r *Recording) listen() {
 			c.frame[n] = int16(min(max(v, math.MinInt16), math.MaxInt16))
 		}
 		voice := c.voice.Hear(c.frame)
-		if voice || c.voice.Tone() { // what is trimmed is silence, not a beep
+		switch {
+		case voice:
 			r.sound, r.after = true, 0
+		case c.voice.Tone(): // what is trimmed is silence, not a beep
+			r.sound, r.after = true, -int(vad.Hang/pcm.FrameTime) // a voice is held on for as long
 		}
 		c.speech = c.speech || voice
 		if voice && i == 0 {
