@@ -14,6 +14,7 @@ const usage = `hookswitch answers telephone calls with TeXML (TwiML) documents.
   hookswitch serve [FLOW]          answer calls; FLOW is a TeXML file or a webhook URL
   hookswitch call SIP_URI FLOW     place one call and run FLOW on it
   hookswitch check FILE|DIR|URL... find every slip in documents and configuration
+  hookswitch precache [FLOW...]    have the texts of documents spoken before anybody calls
   hookswitch test FILE|DIR...      run call scripts in virtual time
   hookswitch verify-signature      find which form of a URL a received signature fits
   hookswitch bench                 measure real calls over loopback
@@ -43,6 +44,8 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 		return call(rest, out, errOut)
 	case "check":
 		return check(rest, out, errOut)
+	case "precache":
+		return precache(rest, out, errOut)
 	case "test":
 		return testCommand(rest, out, errOut)
 	case childCommand:
