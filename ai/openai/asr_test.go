@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -281,19 +282,21 @@ func TestHearingEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A recording may come all at once: nothing of it is lost.
+// A recording may come all at once: nothing of it is lost, and little waits.
 func TestFasterThanRealTime(t *testing.T) {
 	server := &aitest.OpenAI{Answers: []aitest.OpenAIAnswer{late(text("One."), 3*time.Second)}}
 	inMemory(t, server, func(t *testing.T, c Config) {
 		sound := make(chan pcm.Frame)
+		var sent atomic.Int32
 		go func() {
 			defer close(sound)
-			for i := range 100 * 75 { // a hundred times a second of voice and half of silence
+			for i := range 300 * 75 { // 300 times a second of voice and half of silence
 				f := make(pcm.Frame, pcm.FrameLen(lineRate))
 				if i%75 < 50 {
 					f = pcm.Tone(lineRate, pcm.FrameTime, 0.5, 440).Samples
 				}
 				sound <- f
+				sent.Add(1)
 			}
 		}()
 		n := 0
@@ -301,10 +304,13 @@ func TestFasterThanRealTime(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if got := sent.Load(); n == 0 && (got < 6000 || got > 6300) {
+				t.Errorf("%d frames were taken before the first answer, want those of 2 minutes", got)
+			}
 			n++
 		}
-		if n != 100 {
-			t.Errorf("%d utterances, want 100", n)
+		if n != 300 {
+			t.Errorf("%d utterances, want 300", n)
 		}
 	})
 }

@@ -233,7 +233,7 @@ func TestRealtimeFaults(t *testing.T) {
 		{"a fault of the server", script{"update": {updated}, "60": {oops(`"type":"server_error"`)}}, ai.Unavailable, ""},
 		{"a transcript failed", script{"60": {`{"type":"conversation.item.input_audio_transcription.failed","item_id":"a","error":{"type":"server_error"}}`}}, ai.Unavailable, ""},
 		{"no JSON", script{"60": {"4711"}}, ai.Protocol, ""},
-		{"a message too long", script{"60": {strings.Repeat(" ", maxMessage+100)}}, ai.Protocol, ""},
+		{"a message too long", script{"60": {`{"type":"` + strings.Repeat("x", maxMessage) + `"}`}}, ai.Protocol, ""},
 		{"too many utterances", script{"60": manyItems(100)}, ai.Protocol, ""},
 		{"an answer that never comes", script{"update": {updated}, "52": {started}, "130": {stopped, commit}}, ai.Timeout, "ai.asr.main.timeout"},
 	} {

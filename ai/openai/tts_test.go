@@ -344,6 +344,8 @@ func TestNobodyAtTheAddress(t *testing.T) {
 	web.Close()
 	_, err := spoken(t.Context(), NewTTS(Config{Name: "main", BaseURL: web.URL}), ai.Speech{Text: "Hello."}, 8000)
 	checkFault(t, err, ai.Unavailable, "ai.tts.main.baseUrl")
+	_, err = spoken(t.Context(), NewTTS(Config{Name: "main", BaseURL: web.URL + "/" + secret}), ai.Speech{Text: "Hello."}, 8000)
+	checkFault(t, err, ai.Unavailable, "ai.tts.main.baseUrl")
 	_, err = spoken(t.Context(), NewTTS(Config{Name: "main", BaseURL: "http://%zz"}), ai.Speech{Text: "Hello."}, 8000)
 	checkFault(t, err, ai.Unavailable, "ai.tts.main.baseUrl")
 }
