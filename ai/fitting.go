@@ -1,6 +1,8 @@
 package ai
 
 import (
+	"encoding/xml"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -78,6 +80,21 @@ func (s *Speech) fit(kind, configured string) bool {
 		s.Voice = ""
 	}
 	return true
+}
+
+// mark says speed and pitch of s in SSML, for voices that know them so only.
+// Those that do not understand SSML read the text.
+func (s *Speech) mark() {
+	if s.Rate == 1 && s.Pitch == 0 {
+		return
+	}
+	said := s.SSML
+	if said == "" {
+		var text strings.Builder
+		xml.EscapeText(&text, []byte(s.Text)) // a Builder takes all
+		said = text.String()
+	}
+	s.SSML = fmt.Sprintf(`<prosody rate="%.0f%%" pitch="%+.0f%%">%s</prosody>`, 100*s.Rate, s.Pitch, said)
 }
 
 func choose(male bool, man, woman string) string {

@@ -62,6 +62,7 @@ var telnyxEngines = []string{"telnyx", "deepgram", "google", "azure", "xai", "as
 
 // Has reports whether engine leads to a provider that is configured, or is "".
 func (l *Listener) Has(engine string) bool {
+	engine, _ = engineOf(Hearing{Engine: engine})
 	return engine == "" || slices.ContainsFunc(l.ears, func(e *ear) bool { return e.answers(engine) > 0 })
 }
 
@@ -105,8 +106,15 @@ func (l *Listener) chain(h Hearing) []*ear {
 }
 
 // engineOf reads the engine that a model names: deepgram/nova-3 (Telnyx),
-// deepgram_nova-3 and googlev2_telephony (Twilio), and the model without it.
+// deepgram_nova-3 and googlev2_telephony (Twilio), and the model without it. A
+// and B are the old names in TeXML.
 func engineOf(h Hearing) (engine, model string) {
+	switch strings.ToUpper(h.Engine) {
+	case "A":
+		h.Engine = "Google"
+	case "B":
+		h.Engine = "Telnyx"
+	}
 	for _, cut := range []string{"/", "_"} {
 		vendor, rest, ok := strings.Cut(h.Model, cut)
 		if vendor = strings.ToLower(vendor); vendor == "googlev2" {

@@ -298,6 +298,7 @@ func TestListenerChooses(t *testing.T) {
 		{"Google, which Telnyx has", "google", "", "tel/google/ main dg", true},
 		{"Twilio's Google", "", "googlev2_telephony", "tel/google/googlev2_telephony main dg", true},
 		{"Telnyx", "Telnyx", "openai/whisper-large-v3-turbo", "tel/Telnyx/openai/whisper-large-v3-turbo main dg", true},
+		{"an old name", "B", "", "tel/Telnyx/ main dg", true},
 		{"a model of OpenAI", "", "openai/whisper-1", "main//whisper-1 dg tel", true},
 		{"a name of the configuration", "mine", "", "mine // main dg tel", true},
 		{"nobody has it", "Nuance", "x", "main // dg tel", false},

@@ -205,6 +205,9 @@ func (s *Speaker) candidates(speech Speech) []candidate {
 		} else {
 			fits = to.fit(v.Kind, v.Voice)
 		}
+		if v.SSML {
+			to.mark()
+		}
 		way := candidate{v, to}
 		switch {
 		case chosen || !named && len(first) == 0 && isOwn(v.Kind, speech.Voice):

@@ -361,3 +361,43 @@ func TestStandIns(t *testing.T) {
 		}
 	}
 }
+
+func TestMark(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		s    Speech
+		want string
+	}{
+		{"as it is", Speech{Text: "a & b", Rate: 1}, ""},
+		{"slower and higher", Speech{Text: "a & b", Rate: 0.75, Pitch: 10}, `<prosody rate="75%" pitch="+10%">a &amp; b</prosody>`},
+		{"with marks of its own", Speech{Text: "a", SSML: "<w>a</w>", Rate: 2}, `<prosody rate="200%" pitch="+0%"><w>a</w></prosody>`},
+	} {
+		if tt.s.mark(); tt.s.SSML != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, tt.s.SSML, tt.want)
+		}
+	}
+}
+
+// The engine's share of the first frame: what a call waits beside the provider.
+func BenchmarkSpeakerFirstFrame(b *testing.B) {
+	s := speaker(nil, &scripted{})
+	for b.Loop() {
+		for range s.Speak(b.Context(), Speech{Text: "Hello."}, 8000) {
+			break
+		}
+	}
+}
+
+func BenchmarkSpeakerFromTheCache(b *testing.B) {
+	cache, err := OpenVoiceCache(VoiceCacheConfig{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := speaker(nil, &scripted{})
+	s.cache = cache
+	for b.Loop() {
+		for range s.Speak(b.Context(), Speech{Text: "Hello."}, 8000) {
+			break
+		}
+	}
+}
