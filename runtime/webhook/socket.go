@@ -96,14 +96,14 @@ func (c *Client) Socket(ctx context.Context, r Request) (Socket, error) {
 			conn.CloseNow()
 		}
 		return nil, context.Cause(ctx)
-	case err != nil && limited.Err() != nil:
-		return nil, &Error{Code: codeSocketTime, URL: at, Err: errors.New("the server did not open the socket in time")}
 	case err != nil && answer != nil && answer.StatusCode != http.StatusSwitchingProtocols:
 		return nil, &Error{Code: codeSocketHandshake, URL: at, Status: answer.StatusCode,
 			Err: fmt.Errorf("the server answered %d %s and not 101; is this the path of its WebSocket?", answer.StatusCode, http.StatusText(answer.StatusCode))}
 	case err != nil && answer != nil: // its text quotes headers of the answer
 		return nil, &Error{Code: codeSocketProtocol, URL: at, Status: answer.StatusCode,
 			Err: errors.New("the answer to the handshake is not that of a WebSocket (RFC 6455 section 4.2.2)")}
+	case err != nil && limited.Err() != nil:
+		return nil, &Error{Code: codeSocketTime, URL: at, Err: errors.New("the server did not open the socket in time")}
 	case err != nil:
 		failed := socketError(broken(err, connected))
 		failed.URL = at
