@@ -150,6 +150,9 @@ func (d *Detector) signals(f pcm.Frame) (who, why string) {
 // noise may hide it for one frame, not for two.
 func (d *Detector) follow(f pcm.Frame) (over bool) {
 	t, ok := d.tones.Hear(f)
+	if t.High != 0 && d.tone.High == 0 && t.High-t.Low < 60 && math.Abs((t.Low+t.High)/2-d.tone.Low) < 30 {
+		t.Low, t.High = d.tone.Low, 0 // it fades, which looks like two that are close
+	}
 	switch {
 	case !ok && d.tone.Low == 0:
 		return false
@@ -189,6 +192,8 @@ func (d *Detector) beep(t tones.Tone) (who, why string) {
 func (d *Detector) speaks(speech bool, f pcm.Frame) (who, why string) {
 	if speech {
 		d.loud.add(f)
+		d.soft = power{}
+	} else if d.quiet == d.now { // a tone
 		d.soft = power{}
 	} else {
 		d.soft.add(f)

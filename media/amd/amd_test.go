@@ -43,6 +43,10 @@ func script(t testing.TB, rate int, parts ...string) pcm.Clip {
 	for _, part := range parts {
 		f := strings.Fields(part)
 		var c pcm.Clip
+		fading := f[len(f)-1] == "fading" // as a jitter buffer ends what is cut off
+		if fading {
+			f = f[:len(f)-1]
+		}
 		d, err := time.ParseDuration(f[len(f)-1])
 		switch {
 		case err != nil:
@@ -60,6 +64,12 @@ func script(t testing.TB, rate int, parts ...string) pcm.Clip {
 				hz = append(hz, v)
 			}
 			c = pcm.Tone(rate, d, 0.2, hz...)
+		}
+		if tail := rate / 10; fading {
+			for i := range tail {
+				v := &c.Samples[len(c.Samples)-tail+i]
+				*v = int16(float64(*v) * (1 - float64(i)/float64(tail)))
+			}
 		}
 		all.Samples = append(all.Samples, c.Samples...)
 	}
@@ -126,6 +136,7 @@ func TestWhoAnswers(t *testing.T) {
 		{"a greeting of 12 s, no beep", []string{"800ms", "machine-short", "700ms", "machine-long"}, "machine_start", "machine_end_silence"},
 		{"a greeting and a long tone", []string{"300ms", "machine-long", "500ms", "1000Hz 3s"}, "machine_start", "machine_end_other"},
 		{"a greeting that never ends", []string{"machine-long", "machine-long", "machine-long", "machine-long"}, "machine_start", "machine_end_other"},
+		{"a greeting and a beep that fades", []string{"300ms", "machine-long", "1s", "1000Hz 400ms fading"}, "machine_start", "machine_end_beep"},
 		{"a beep without a word", []string{"1s", "1000Hz 500ms"}, "machine_start", "machine_end_beep"},
 		{"music", []string{"music 20s", "music 20s"}, "machine_start", "machine_end_other"},
 		{"silence", []string{"10s"}, "unknown", "unknown"},
