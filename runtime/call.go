@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hookswitch/hookswitch/media/amd"
 	"github.com/hookswitch/hookswitch/runtime/webhook"
 	"github.com/hookswitch/hookswitch/texml"
 	"github.com/hookswitch/hookswitch/verbs"
@@ -31,6 +32,7 @@ type call struct {
 	finishing sync.WaitGroup  // recordings whose files are being finished, dialled calls that are being ended
 	recorded  *verbs.Recorded // of a dialled call, while it was joined with its parent; nil is none
 	sipStatus int             // of the final answer to a placed call, 0 while there is none
+	verdict   *amd.Verdict    // who has answered a placed call; nil: not known. Belongs to detectBeside while that runs
 	reject    *rejection
 
 	mu     sync.Mutex // guards events: prompts note theirs from their own goroutine

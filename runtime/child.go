@@ -43,7 +43,8 @@ func (c *call) child(set Setup) *call {
 // place calls to and returns when it is answered. The error is an *unreached, or
 // the cause of ctx when that ended first, or what told said: it gets each status
 // up to the answer's, with the sound that comes before the answer, nil for none,
-// and an error of it gives the call up. Settle and end what failed.
+// and an error of it gives the call up. Settle and end what failed. Where
+// documents wait for who has answered, ask that next: the answer is not told yet.
 func (c *call) place(ctx context.Context, to Destination, told func(status int, early *media.Stream) error) error {
 	to.CallSID, to.AccountSID = c.rec.SID, c.rec.AccountSID
 	c.note("dial", to.To, "", 0)
@@ -90,7 +91,11 @@ func (c *call) place(ctx context.Context, to Destination, told func(status int, 
 			c.rec.Answered, c.rec.Status = time.Now(), "in-progress"
 			c.sipStatus = status
 			c.note("answer", "", "", 0)
+			if c.set.AMD.waits() { // and the news with it
+				return nil
+			}
 			c.save(c.callback(answered, c.rec.Answered))
+			c.detectBeside()
 			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)

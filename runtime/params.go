@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -114,6 +115,9 @@ func (c *call) callback(ev event, now time.Time) []Callback {
 	} else {
 		f.Set("Timestamp", now.UTC().Format(time.RFC3339))
 		f.Set("CallInitiatedAt", iso(c.rec.Created))
+	}
+	if (ev == answered || ev == completed) && c.verdict != nil {
+		maps.Copy(f, answeredBy(*c.verdict))
 	}
 	switch ev {
 	case answered:

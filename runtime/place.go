@@ -28,6 +28,9 @@ func (s *Server) Place(ctx context.Context, to Destination, set Setup) CallRecor
 	}
 	live, end := alive(ctx, c.leg, s.MaxCall)
 	main := c.main()
+	if set.AMD.waits() {
+		main.first = c.whoAnswers(live, main.first)
+	}
 	if set.Record {
 		main.beside(&texml.Recording{Channels: "dual", Track: "both", Format: "wav"}, "OutboundAPI")
 	}

@@ -160,7 +160,8 @@ type Setup struct {
 	Transfers      bool                // a called side may move the call elsewhere by REFER
 	Patience       time.Duration       // how long a placed call rings; 0 is a minute
 	Record         bool                // a placed call is recorded from its answer on, one side a channel
-	StatusEvents   []string            // initiated ringing answered completed; empty is completed
+	AMD            AMD                 // who has answered a placed call is to be found out
+	StatusEvents   []string            // initiated ringing answered completed amd; empty is completed
 }
 
 // Request asks for a document, or says where a callback goes.

@@ -18,6 +18,7 @@ type target struct {
 	whisper Request       // URL "" is none
 	status  texml.StatusCallbacks
 	digits  string // pressed after the answer
+	amd     texml.AMD
 	sip     bool
 }
 
@@ -30,8 +31,9 @@ func (c *script) targets(d *texml.Dial) (all []target) {
 		case *texml.Number:
 			t.to = []Destination{to(n.Number)}
 			t.whisper, t.status, t.digits = Request{URL: n.URL, Method: n.Method}, n.StatusCallbacks, n.SendDigits
+			t.amd = n.AMD
 		case *texml.Sip:
-			t.sip = true
+			t.sip, t.amd = true, n.AMD
 			t.whisper, t.status = Request{URL: n.URL, Method: n.Method}, n.StatusCallbacks
 			for _, u := range addresses(n) {
 				one := to(u.URI)
@@ -144,5 +146,6 @@ func (c *script) childSetup(t target, to Destination) Setup {
 		}
 		set.StatusCallback = Request{URL: at, Method: t.status.StatusCallbackMethod}
 	}
+	set.AMD = c.amdOf(t)
 	return set
 }

@@ -92,11 +92,11 @@ func (all *limits) ofDial(d *texml.Dial) {
 }
 
 func (all *limits) ofLeg(n texml.Node, leg texml.Leg) {
-	all.ignore(n, "machineDetection", leg.AMD.Mode != "")
-	all.ignore(n, "amdStatusCallback", leg.AMD.Callback != "")
+	all.add(n, 0, "detectionMode "+leg.AMD.Detection+" runs the detector of Regular", leg.AMD.Mode != "" && leg.AMD.Detection != "Regular")
+	all.ignore(n, "machineDetectionPromptEndTimeout", leg.AMD.PromptEndTimeout != 0)
 	all.ignore(n, "deepfakeDetection", leg.DeepfakeDetection)
 	all.ignore(n, "sipRegion", leg.SIPRegion != "US")
-	for _, event := range []string{"amd", "dtmf", "deepfake"} {
+	for _, event := range []string{"dtmf", "deepfake"} {
 		all.ignore(n, "statusCallbackEvent "+event, slices.Contains(leg.StatusCallbackEvent, event))
 	}
 }

@@ -132,7 +132,7 @@ func TestTheDialectCounts(t *testing.T) {
 // call, and that no note says of a thing that it is done when it is not.
 func TestCheckTellsWhatACallOnlyWarnsOf(t *testing.T) {
 	written(t, map[string]string{"a.xml": `<Response>
-<Dial callReason="a"><Number machineDetection="Enable">+15550101</Number></Dial>
+<Dial callReason="a"><Number machineDetection="Enable" detectionMode="Premium">+15550101</Number></Dial>
 <Dial><Client>joe</Client></Dial>
 <Gather><Play mediaStorage="true">hello</Play></Gather>
 <Record transcribe="true"/>
@@ -143,7 +143,7 @@ func TestCheckTellsWhatACallOnlyWarnsOf(t *testing.T) {
 	}
 	for _, want := range []string{
 		"a.xml:2:1: note: callReason is not supported by this version of hookswitch and is ignored\n",
-		"a.xml:2:22: note: machineDetection is not supported by this version of hookswitch and is ignored\n",
+		"a.xml:2:22: note: detectionMode Premium runs the detector of Regular\n",
 		"a.xml:3:7: note: TeXML has no <Client>; TwiML has it, and it is understood here",
 		"a.xml:3:7: note: client:joe is not registered; phones cannot register with this version of hookswitch\n",
 		"a.xml:4:9: note: <Play> cannot have a stored sound",
