@@ -23,16 +23,15 @@ type ASR struct{ *service }
 // NewASR makes no request yet; see Warm.
 func NewASR(c Config) *ASR { return &ASR{newService(c, "asr", "gpt-transcribe")} }
 
-// Hear yields a final result of each utterance, 500 ms after its end or when
-// it has lasted 30 s. What it was told to leave open: the profanity filter and
-// smart formatting, which these servers do not have. With h.Interim, all that
-// was said of an utterance so far is transcribed once for every second of it.
-// One request is under way at a time, and none while nobody speaks. A request
-// that fails ends it, but for one of interim results, after which the
-// utterance has no more of them. Errors are *ai.Error.
+// Hear yields a final result of each utterance, after 500 ms of silence or when
+// it has lasted 30 s. With h.Interim, what was said so far is transcribed once
+// for every second of it. One request is under way at a time, and none while
+// nobody speaks. An interim request that fails is the utterance's last; any
+// other that fails ends the sequence. Errors are *ai.Error.
 //
-// When finals come so slowly that 2 minutes of sound wait, it takes no more
-// frames until one is there.
+// These servers cannot filter profanity or format numbers, so it does neither.
+// When 2 minutes of sound wait for a slow one, it takes no more frames until
+// the next final result is there.
 func (a *ASR) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.Frame) iter.Seq2[ai.Result, error] {
 	return func(yield func(ai.Result, error) bool) {
 		if h.Rate <= 0 {
