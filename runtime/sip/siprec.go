@@ -174,7 +174,7 @@ func (l *Leg) offerTracks() *sdp.Session {
 func (l *Leg) acceptTracks(answer *sdp.Session) {
 	for i, t := range l.recording.tracks {
 		t.agreed = sdp.Agreed{}
-		if i < len(answer.Media) && l.described.Media[i].Port != 0 {
+		if i < min(len(answer.Media), len(l.described.Media)) && l.described.Media[i].Port != 0 {
 			// The zero value of an error is a stream that is not wanted.
 			t.agreed, _ = sdp.Accept(only(l.described, i), only(answer, i), sdp.Local{Codecs: l.codecs()})
 		}

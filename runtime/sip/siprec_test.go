@@ -17,6 +17,7 @@ import (
 	"github.com/hookswitch/hookswitch/media"
 	"github.com/hookswitch/hookswitch/media/g711"
 	"github.com/hookswitch/hookswitch/media/pcm"
+	"github.com/hookswitch/hookswitch/media/sdp"
 )
 
 // trackWire is a media wire that keeps what is sent on it.
@@ -248,4 +249,36 @@ func TestRecorderAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// FuzzRecorder has a recorder answer our offer, and offer itself, whatever it
+// likes: no stream goes nowhere, and each is taken at most once.
+func FuzzRecorder(f *testing.F) {
+	f.Add([]byte(srs(30000, 30002)), []byte(srs(31000, 31002)))
+	f.Add([]byte(srs(0, 30002)), []byte(srs(31000)))
+	f.Add([]byte(srs(30000, 30002, 30004)), []byte(strings.ReplaceAll(srs(1, 2, 3), "recvonly", "inactive")))
+	f.Add([]byte("v=0\r\nm=audio 1 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n"), []byte("v=0\r\nm=video 1 RTP/AVP 0\r\nm=audio 1 RTP/SAVP 8\r\n"))
+	f.Fuzz(func(t *testing.T, answer, offer []byte) {
+		l := &Leg{out: &placed{codecs: recorded}, recording: &recording{tracks: []*track{{label: "1", port: 4000}, {label: "2", port: 4002}}}}
+		l.host = netip.MustParseAddr("192.0.2.1")
+		for _, track := range l.recording.tracks {
+			track.wire = silentWire{}
+		}
+		l.described = l.offer()
+		if a, err := sdp.Parse(answer); err == nil {
+			l.acceptTracks(a)
+		}
+		if o, err := sdp.Parse(offer); err == nil && l.answerTracks(o) == nil && len(l.described.Media) != len(o.Media) {
+			t.Errorf("%d lines for %d", len(l.described.Media), len(o.Media))
+		}
+		for _, track := range l.recording.tracks {
+			if a := track.agreed; a.Codec != "" && (!slices.Contains(recorded, a.Codec) || a.EventType != 0 && !strings.Contains(string(answer)+string(offer), "telephone-event") || receives(a.Direction)) {
+				t.Errorf("agreed on %+v", a)
+			}
+		}
+		l.described = l.offer()
+		if len(l.described.Media) != 2 || strings.Contains(string(l.described.Bytes()), "telephone-event") {
+			t.Errorf("offer %s", l.described.Bytes())
+		}
+	})
 }
