@@ -82,7 +82,6 @@ func (c *script) startSiprec(n *texml.Siprec) service {
 	}
 	if c.set.Dialect == texml.Telnyx {
 		s.form.Set("CallSidLegacy", c.rec.SID)
-		s.form.Set("ConnectionId", connectionID(c.rec.AccountSID))
 	}
 	if err := c.prepare(s, n); err != nil {
 		s.failed(err)
