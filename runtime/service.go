@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"time"
@@ -28,6 +29,18 @@ func (c *script) Start(n texml.Node) {
 	switch n := n.(type) {
 	case *texml.Recording:
 		c.beside(n, "StartCallRecordingAPI")
+	case *texml.Siprec:
+		if s := c.startSiprec(n); s != nil {
+			c.serve(n.Name(), n.Label, s)
+		}
+	case *texml.Stream:
+		if s := c.startStream(n); s != nil {
+			c.serve(n.Name(), n.Label, s)
+		}
+	case *texml.Transcription:
+		if s := c.startTranscription(n); s != nil {
+			c.serve(n.Name(), n.Label, s)
+		}
 	}
 }
 
@@ -55,6 +68,14 @@ func (c *call) stopServices(ctx context.Context) {
 		s.stop(ctx)
 	}
 	c.services = nil
+}
+
+// Connect hands the call to n until that ends (verbs.Call).
+func (c *script) Connect(ctx context.Context, n texml.Node) (url.Values, error) {
+	if s, ok := n.(*texml.Stream); ok {
+		return c.connectStream(ctx, s)
+	}
+	return nil, fmt.Errorf("<Connect> cannot have <%s>", n.Name()) // verbs has skipped it
 }
 
 // Post tells form at ref, in the order of the call (verbs.Call).

@@ -19,7 +19,7 @@ type input struct {
 	voice      bool         // somebody speaks now
 	barged     bool         // and has done so for long enough
 	begun      bool         // speech is under way, or was
-	voiced     bool         // voices are heard at all, and not only words
+	silent     time.Time    // when they last stopped; zero while none was heard
 	finals     []string     // texts that stay
 	partial    string       // text after them that may change
 	confidence float64      // of finals, 0 is not known
@@ -85,12 +85,12 @@ func (in *input) pause() time.Duration {
 func (in *input) words(h Heard) {
 	switch {
 	case h.Voice == Speaking:
-		in.voice, in.voiced, in.barged = true, true, false
+		in.voice, in.barged = true, false
 		if !in.finishing {
 			in.timer.Reset(bargeIn - h.Since)
 		}
 	case h.Voice == Silent:
-		in.voice = false
+		in.voice, in.silent = false, time.Now().Add(-h.Since)
 		switch {
 		case in.finishing:
 		case in.text() != "":
@@ -128,8 +128,10 @@ func (in *input) understood(h Heard) {
 	case h.Over && in.SpeechTimeoutAuto:
 		in.end()
 	case in.voice: // the pause begins when that ends
-	case !in.voiced || changed && !h.Final || first:
+	case in.silent.IsZero(), changed && !h.Final: // a voice too low to be heard as one
 		in.timer.Reset(in.pause())
+	case first: // of what was said until then
+		in.timer.Reset(in.pause() - time.Since(in.silent))
 	}
 }
 

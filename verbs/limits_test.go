@@ -30,8 +30,8 @@ func TestLimits(t *testing.T) {
 		{"of <Play>", `<Play mediaStorage="true">a</Play>`, []string{"11: <Play> cannot have a stored sound"}},
 		{"a <Play> that needs no sound", `<Play mediaStorage="true" digits="1">a</Play>`, nil},
 		{"of <Enqueue>", `<Enqueue workflowSid="WW1"/>`, []string{"11: <Enqueue> with a workflow"}},
-		{"of <Start>", `<Start><Stream url="wss://a.example/"/><Recording recordingConfigurationId="r"/></Start>`, []string{"18: <Stream>" + skipped, "50: recordingConfigurationId" + ignored}},
-		{"of <Stop>", `<Stop><Stream name="a"/></Stop>`, []string{"11: <Stream>" + skipped}},
+		{"of <Start>", `<Start><Suppression/><Recording recordingConfigurationId="r"/></Start>`, []string{"18: <Suppression>" + skipped, "32: recordingConfigurationId" + ignored}},
+		{"of <Stop>", `<Stop><Suppression/></Stop>`, []string{"11: <Suppression>" + skipped}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			doc, err := texml.Parse("", []byte("<Response>"+test.xml+"</Response>"), texml.Telnyx)

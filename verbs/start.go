@@ -25,7 +25,7 @@ func (s start) Run(ctx context.Context, call Call) (Next, error) {
 // started reports whether <Start> can begin a service, by the name of its element.
 func started(kind string) bool {
 	switch kind {
-	case "Recording":
+	case "Recording", "Siprec", "Stream", "Transcription":
 		return true
 	}
 	return false

@@ -81,6 +81,10 @@ type Call interface {
 	// label; "" is the latest. It is false when there is none.
 	Stop(ctx context.Context, kind, label string) bool
 
+	// Connect hands the call to n until that ends, and returns what the action
+	// is told of it.
+	Connect(ctx context.Context, n texml.Node) (url.Values, error)
+
 	// Listen hears what the caller says from now on. Once ctx is done, or finish
 	// has been called and what was said till then has been told, heard is closed;
 	// it must be read until then. Without ears heard is nil, which is noted at g.
@@ -196,6 +200,10 @@ func (*Crash) Error() string { return "internal error; the log has where" }
 // For returns the behaviour of n.
 func For(n texml.Node) Verb {
 	switch n := n.(type) {
+	case *texml.Connect:
+		if _, ok := n.Service.(*texml.Stream); ok {
+			return connect{n}
+		}
 	case *texml.Dial:
 		return dial{n}
 	case *texml.Echo:

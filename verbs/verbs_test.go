@@ -139,7 +139,7 @@ func TestVerbs(t *testing.T) {
 		{"redirect does not answer", texml.Twilio, `<Redirect method="GET">/x</Redirect>`, "", "GET /x ", 0},
 		{"redirect to the current document", texml.Telnyx, `<Redirect/>`, "", "POST  ", 0},
 		{"reject does not answer", texml.Twilio, `<Reject reason="busy"/>`, "reject busy", "end", 0},
-		{"a verb without behaviour is skipped, unanswered", texml.Telnyx, `<Connect><Stream url="wss://example.com/"/></Connect>`, "warning (0)", "below", 0},
+		{"a verb without behaviour is skipped, unanswered", texml.Telnyx, `<Connect><ConversationRelay url="wss://example.com/"/></Connect>`, "warning (0)", "below", 0},
 		{"leave outside a queue goes on below", texml.Telnyx, `<Leave/>`, "warning (0)", "below", 0},
 		{"a gather without keys", texml.Twilio, `<Gather action="/x"/>`, "answer", "below", 5 * time.Second},
 		{"its time runs from the end of its prompts", texml.Twilio, `<Gather timeout="2"><Say>a</Say><Play>/b</Play><Pause/></Gather>`, "answer, say a, play /b", "below", 5 * time.Second},
