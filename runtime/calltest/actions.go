@@ -56,6 +56,9 @@ func (s *Script) action(f []string, last *time.Duration) error {
 	}
 	*last = at
 	f = f[1:]
+	if len(f) > 0 && isSocket(f[0]) && len(s.actions) > 0 {
+		return s.socketAction(at, f)
+	}
 	a := action{at: at, leg: "A"}
 	if len(f) > 0 && isLetter(f[0]) {
 		a.leg, f = f[0], f[1:]

@@ -17,12 +17,12 @@ func (p *phone) hears() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hear(nil)
-	return hears(p.heard, p.words)
+	return hears(p.heard, rate, p.words)
 }
 
 // hears is what is to be told of the last of some sound, and of the words in it.
 // Words may be nil.
-func hears(sound []int16, words *decoder) string {
+func hears(sound []int16, rate int, words *decoder) string {
 	if words != nil {
 		if said := words.now(); said != "" {
 			return strconv.Quote(said)

@@ -48,6 +48,7 @@ type Script struct {
 	words   vocabulary // that are spoken
 	phrases []*phrase
 	legs    map[string]*party // by letter, those that the script names
+	sockets map[string]*place // by path
 	actions []action
 	answers map[string][]answer // by "GET /path"
 }
@@ -83,7 +84,7 @@ func Parse(name string, data []byte) (*Script, error) {
 	s := &Script{
 		Name: name, archive: txtar.Parse(data),
 		from: "+15550100", to: "+15550199", token: "12345", ears: hearing{fail: -1}, limit: 4 * time.Hour,
-		legs: map[string]*party{}, answers: map[string][]answer{},
+		legs: map[string]*party{}, sockets: map[string]*place{}, answers: map[string][]answer{},
 	}
 	var errs []error
 	fail := func(line int, err error) {

@@ -14,6 +14,9 @@ func (s *Script) setting(f []string, line int) error {
 	if isLetter(f[0]) {
 		return s.partySetting(s.party(f[0], line), f[0], f[1:])
 	}
+	if isSocket(f[0]) {
+		return s.place(f[0]).setting(f[1:])
+	}
 	name, rest := f[0], strings.Join(f[1:], " ")
 	if rest == "" {
 		return fmt.Errorf("%q needs a value after it", name)

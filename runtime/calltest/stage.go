@@ -32,6 +32,7 @@ type stage struct {
 	quiet   time.Duration     // since when nothing was to be done
 	running int               // callers whose calls are taken
 	phones  map[string]*phone // by letter
+	sockets map[string]*socket
 	waiting []*turn
 	open    bool // nobody waits any more: the script is over
 }
@@ -45,7 +46,7 @@ type turn struct {
 
 func newStage(s *Script, tr *trace, pacer *media.Pacer, ids *ids) *stage {
 	return &stage{script: s, trace: tr, pacer: pacer, ids: ids, wake: make(chan struct{}, 1),
-		steps: s.steps(), phones: map[string]*phone{}}
+		steps: s.steps(), phones: map[string]*phone{}, sockets: map[string]*socket{}}
 }
 
 // news wakes run.
@@ -195,6 +196,13 @@ func (st *stage) rest() (until time.Duration, over bool) {
 		left = min(left, until)
 	}
 	return left, false
+}
+
+// socket is the connection of that name, nil when there is none.
+func (st *stage) socket(name string) *socket {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.sockets[name]
 }
 
 // letters are those of the phones there are, in order. st.mu is held.

@@ -15,6 +15,7 @@ type step struct {
 	begins bool // the first of an action that is a line of the script
 	behind bool // goes on by itself for as long as the leg does: nothing to wait for
 	do     func(*phone)
+	on     func(*socket) // in place of do, of a WebSocket server
 }
 
 // steps are the actions with those that last taken apart, in order of time.
@@ -29,6 +30,9 @@ func (s *Script) steps() []step {
 
 // stepsOf takes an action apart.
 func (s *Script) stepsOf(a action) (steps []step) {
+	if isSocket(a.leg) {
+		return s.socketSteps(a)
+	}
 	add := func(at time.Duration, do func(*phone)) {
 		b := a
 		b.at = at
@@ -85,6 +89,8 @@ func (s step) take(st *stage, p *phone) {
 		return
 	case s.verb == "wait":
 		return
+	case s.on != nil:
+		why = st.socket(s.leg).unable()
 	case p == nil:
 		why = "nobody calls " + s.leg
 	case p.Err() != nil && s.verb == "hangup":
@@ -95,6 +101,8 @@ func (s step) take(st *stage, p *phone) {
 		why = p.unable(s.verb)
 	}
 	switch {
+	case why == "" && s.on != nil:
+		s.on(st.socket(s.leg))
 	case why == "":
 		s.do(p)
 	case s.begins:

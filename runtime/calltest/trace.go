@@ -152,7 +152,7 @@ func (tr *trace) params(form url.Values, which func(name string) bool) string {
 
 // leg is the letter of who, "" for what has none.
 func (tr *trace) leg(who string) string {
-	if isLetter(who) {
+	if isLetter(who) || isSocket(who) {
 		return who
 	}
 	return tr.letters[who]
@@ -169,6 +169,8 @@ func (tr *trace) String() string {
 			return "a room comes after all legs"
 		case leg == "" || leg == tr.leg(l.actor):
 			return ""
+		case isSocket(leg):
+			return "a socket comes after those: " + leg
 		default:
 			return leg
 		}
