@@ -28,13 +28,18 @@ func (s *Server) Place(ctx context.Context, to Destination, set Setup) CallRecor
 	}
 	live, end := alive(ctx, c.leg, s.MaxCall)
 	main := c.main()
-	if set.AMD.waits() {
-		main.first = c.whoAnswers(live, main.first)
-	}
 	if set.Record {
 		main.beside(&texml.Recording{Channels: "dual", Track: "both", Format: "wav"}, "OutboundAPI")
 	}
-	err = verbs.Guard(func() error { return main.run(live) })
+	err = verbs.Guard(func() error {
+		if set.AMD.waits() {
+			main.first = c.whoAnswers(live, main.first)
+		}
+		if cause := context.Cause(live); cause != nil {
+			return cause
+		}
+		return main.run(live)
+	})
 	if cause := end(); cause != nil {
 		err = cause
 	} else if err != nil {

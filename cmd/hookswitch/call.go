@@ -29,6 +29,7 @@ it happens. Ctrl-C hangs up.
   hookswitch call sip:alice@192.168.1.20 hello.xml
   hookswitch call sip:100@127.0.0.1:5080 http://127.0.0.1:3000/voice --from 200
   hookswitch call +4930123456 survey.xml --from +4989654321 --record answer.wav
+  hookswitch call +4930123456 reminder.xml --from +4989654321 --amd message
 
 A SIP address that is written here may be called. A number needs a trunk, and
 its country or a pattern that allows it: sip.trunks and dial in the
@@ -41,6 +42,9 @@ Exit status: 0 answered, and the flow ran; 1 failed; 2 wrong command line;
 
 // exitOf is the exit status of each outcome.
 var exitOf = map[string]int{"completed": 0, "failed": 1, "busy": 3, "no-answer": 4, "canceled": 5}
+
+// amdModes are the values of --amd, and what they are in documents.
+var amdModes = map[string]string{"off": "", "detect": "Enable", "message": "DetectMessageEnd"}
 
 // headerFlags are the values of --header.
 type headerFlags map[string][]string
@@ -64,6 +68,7 @@ func call(args []string, out, errOut io.Writer) int {
 	from := fs.String("from", "hookswitch", "caller `id`: a number or a name")
 	fs.Var(headers, "header", "further `\"Name: value\"` of the INVITE; may be given again")
 	record := fs.String("record", "", "write the call into this WAV `file`: they on the left channel, we on the right")
+	amd := fs.String("amd", "off", "find out who answers before FLOW runs, which is told AnsweredBy: off, `detect`, or message to wait for a machine's beep")
 	timeout := fs.Duration("timeout", time.Minute, "how long it may ring")
 	local := fs.String("sip", "", "`host:port` to call from (default: any port of the address that leads there)")
 	configPath := fs.String("config", "", "configuration `file` (default hookswitch.yaml, if there is one)")
@@ -90,6 +95,11 @@ func call(args []string, out, errOut io.Writer) int {
 	}
 	if err := checkCall(to, *from, flow, headers); err != nil {
 		fmt.Fprintln(errOut, "hookswitch call:", err)
+		return 2
+	}
+	mode, ok := amdModes[*amd]
+	if !ok {
+		fmt.Fprintf(errOut, "hookswitch call: --amd %s: write off, detect or message\n", *amd)
 		return 2
 	}
 	if folder, err := os.Stat(filepath.Dir(*record)); err != nil || !folder.IsDir() {
@@ -141,7 +151,7 @@ func call(args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "hookswitch call:", err)
 		return 1
 	}
-	rec, err := p.place(ctx, to, *from, headers, *timeout, *record)
+	rec, err := p.place(ctx, to, *from, headers, runtime.AMD{Mode: mode}, *timeout, *record)
 	show.over(rec)
 	if err := errors.Join(err, p.close()); err != nil {
 		fmt.Fprintln(errOut, "hookswitch call:", err)
@@ -173,13 +183,13 @@ func checkCall(to, from, flow string, headers headerFlags) error {
 
 // place places the one call of this program, and writes its recording to the
 // file record, if that is named.
-func (p *program) place(ctx context.Context, to, from string, headers map[string][]string, timeout time.Duration, record string) (runtime.CallRecord, error) {
+func (p *program) place(ctx context.Context, to, from string, headers map[string][]string, amd runtime.AMD, timeout time.Duration, record string) (runtime.CallRecord, error) {
 	route, _ := p.table.Find(to, from)
 	uri, _, _ := strings.Cut(to, "?")
 	rec := p.calls.Place(ctx, runtime.Destination{To: uri, From: from, Headers: headers}, runtime.Setup{
 		Account: runtimeAccount(p.first), Dialect: p.dialectOf(route, p.first), Direction: "outbound-api",
 		From: from, To: uri, First: runtime.Request{URL: route.VoiceURL, Method: route.Method},
-		Patience: timeout, Record: record != "",
+		Patience: timeout, Record: record != "", AMD: amd,
 	})
 	if record == "" || rec.Answered.IsZero() {
 		return rec, nil

@@ -24,6 +24,7 @@ func TestWrongCommandLinesOfCall(t *testing.T) {
 		{"no built-in flow of that name", []string{"bob@127.0.0.1", "embed:gone.xml"}, "no embedded flow is called"},
 		{"a header of the protocol", []string{"sip:bob@127.0.0.1", "embed:hello.xml", "--header", "Via:x"}, `header "Via" is not one that may be set`},
 		{"a header without a colon", []string{"sip:bob@127.0.0.1", "embed:hello.xml", "--header", "X-Name"}, "X-Name: value"},
+		{"no way to detect machines", []string{"sip:bob@127.0.0.1", "embed:hello.xml", "--amd", "yes"}, "--amd yes: write off, detect or message"},
 		{"no flow", []string{"sip:bob@127.0.0.1"}, "the flow to run"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

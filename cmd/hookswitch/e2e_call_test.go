@@ -80,6 +80,17 @@ func TestE2ECall(t *testing.T) {
 		wantInOrder(t, said, []string{"answered", "hanging up", "over"})
 		c.over(t)
 	})
+	t.Run("a fax answers", func(t *testing.T) {
+		e := newEar(t)
+		e.sing(2100)
+		c := newCallee(t, "answers", e.port())
+		exit, said := runCall(t, program, c.uri, d.URL+"/tone", "--data", data, "--amd", "detect")
+		if exit != 0 {
+			t.Errorf("exit status %d, want 0:\n%s", exit, said)
+		}
+		wantInOrder(t, said, []string{"answered\n", "answered by fax after", "a fax tone of 2", "AnsweredBy=fax MachineDetectionDuration=", "hanging up"})
+		c.over(t)
+	})
 	t.Run("who calls, headers, and a recording", func(t *testing.T) {
 		need(t, "sox")
 		e := newEar(t)

@@ -75,6 +75,8 @@ func words(e runtime.Event) string {
 		return "transfer: " + e.Text
 	case "bridge":
 		return "connected"
+	case "amd":
+		return "answered by " + e.Text
 	case "hangup":
 		return "hanging up"
 	case "callback":
