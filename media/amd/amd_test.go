@@ -179,6 +179,8 @@ func TestWhen(t *testing.T) {
 	}{
 		{"a person, as Twilio has it", twilio, false, []string{"500ms", "human-hello"}, "human", 2300 * ms},
 		{"a person, as Telnyx has it", telnyx, false, []string{"500ms", "human-hello"}, "human", 1900 * ms},
+		{"two phrases, as Twilio has it", twilio, false, []string{"500ms", "human-name"}, "human", 3400 * ms},
+		{"two phrases, as Telnyx has it", telnyx, false, []string{"500ms", "human-name"}, "human", 3000 * ms},
 		{"a machine, as Twilio has it", twilio, false, []string{"machine-long"}, "machine_start", 2800 * ms},
 		{"a machine, as Telnyx has it", telnyx, false, []string{"machine-long"}, "machine_start", 3900 * ms},
 		{"a beep is told when it is over", twilio, true, []string{"machine-long", "1s", "1000Hz 400ms"}, "machine_end_beep", 10240 * ms},
