@@ -7,7 +7,7 @@ import (
 	"github.com/hookswitch/hookswitch/media/pcm"
 )
 
-// clips keeps decoded sounds and spoken texts, by their content, up to a number
+// clips keeps decoded sounds, by their content, up to a number
 // of bytes; the longest unused go first.
 type clips struct {
 	mu    sync.Mutex

@@ -41,6 +41,7 @@ func (c *script) Listen(ctx context.Context, g *texml.Gather) (<-chan verbs.Hear
 	if h.Model == "default" {
 		h.Model = ""
 	}
+	c.knows(g, h.Engine)
 	heard, voices := make(chan verbs.Heard), newVoices(h.Rate)
 	e := newEar(stream.Tap, voices.hear)
 	tell := func(what verbs.Heard) {
@@ -73,6 +74,14 @@ func (c *script) Listen(ctx context.Context, g *texml.Gather) (<-chan verbs.Hear
 		close(heard)
 	}()
 	return heard, func() { e.close() }
+}
+
+// knows warns when a document asks for an engine that is not configured: the first
+// that is hears in its place.
+func (c *script) knows(n texml.Node, engine string) {
+	if ears, ok := c.s.Ears.(interface{ Has(engine string) bool }); ok && !ears.Has(engine) {
+		c.Warn(n, 0, "there is no "+engine+" in the configuration (ai.asr); the default hears in its place")
+	}
 }
 
 // understand tells the results of an engine until they end.

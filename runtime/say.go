@@ -1,11 +1,12 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
+	"iter"
 	"strconv"
+	"time"
 
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media"
@@ -64,14 +65,8 @@ func (c *script) utter(ctx context.Context, s *texml.Say) (*utterance, error) {
 	if c.s.Voice == nil {
 		return nil, errNoVoice
 	}
-	u := &utterance{rate: c.leg.Stream().Rate(), made: make(chan struct{})}
-	key := clipKey{sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %g %q %q", s.SSML, s.Text(), s.Voice, s.Language, s.VoiceSpeed, s.Gender, s.Effect)), u.rate}
-	if clip, ok := c.s.clips.get(key); ok {
-		u.clip = clip
-		close(u.made)
-		return u, nil
-	}
-	u.list = media.NewPlaylist(u.rate)
+	rate := c.leg.Stream().Rate()
+	u := &utterance{rate: rate, clip: pcm.Clip{Rate: rate}, list: media.NewPlaylist(rate), made: make(chan struct{})}
 	first := make(chan struct{})
 	c.finishing.Go(func() {
 		defer close(u.made)
@@ -87,9 +82,6 @@ func (c *script) utter(ctx context.Context, s *texml.Say) (*utterance, error) {
 				}
 			})
 		})
-		if u.clip.Rate = u.rate; u.err == nil {
-			c.s.clips.put(key, u.clip)
-		}
 	})
 	select {
 	case <-first:
@@ -122,16 +114,8 @@ func (u *utterance) wait() error {
 
 // voice speaks the texts of s one after the other, with their pauses, to out.
 func (c *script) voice(ctx context.Context, s *texml.Say, rate int, out func([]int16)) error {
-	for _, part := range s.Parts {
-		if part.Text != "" {
-			speech := ai.Speech{Text: part.Text, Voice: s.Voice, Language: s.Language, Rate: s.VoiceSpeed,
-				Gender: s.Gender, Effect: s.Effect, Region: s.Region, LanguageBoost: s.LanguageBoost}
-			if part.Language != "" {
-				speech.Language = part.Language
-			}
-			if part.Rate != 0 {
-				speech.Rate *= part.Rate
-			}
+	for speech, pause := range Speeches(s) {
+		if speech.Text != "" {
 			for frame, err := range c.s.Voice.Speak(ctx, speech, rate) {
 				if err != nil {
 					return err
@@ -141,9 +125,24 @@ func (c *script) voice(ctx context.Context, s *texml.Say, rate int, out func([]i
 				}
 			}
 		}
-		if part.Pause > 0 {
-			out(pcm.Silence(rate, part.Pause).Samples)
+		if pause > 0 {
+			out(pcm.Silence(rate, pause).Samples)
 		}
 	}
 	return nil
+}
+
+// Speeches are the texts of a <Say> as a call has them spoken, each with the pause
+// behind it. A text may be empty.
+func Speeches(s *texml.Say) iter.Seq2[ai.Speech, time.Duration] {
+	return func(yield func(ai.Speech, time.Duration) bool) {
+		for _, part := range s.Parts {
+			speech := ai.Speech{Text: part.Text, SSML: part.SSML, Voice: s.Voice, Language: cmp.Or(part.Language, s.Language),
+				Rate: s.VoiceSpeed * cmp.Or(part.Rate, 1), Pitch: part.Pitch, Volume: part.Volume,
+				Gender: s.Gender, Effect: s.Effect, Region: s.Region, LanguageBoost: s.LanguageBoost}
+			if !yield(speech, part.Pause) {
+				return
+			}
+		}
+	}
 }

@@ -79,6 +79,7 @@ func (c *script) startTranscription(n *texml.Transcription) service {
 	case n.IntelligenceService != "" || n.ConversationConfiguration != "" || n.ConversationID != "":
 		c.Warn(n, 0, "intelligenceService, conversationConfiguration and conversationId name services of Twilio and are ignored")
 	}
+	c.knows(n, n.TranscriptionEngine)
 	ctx, halt := context.WithCancel(context.Background()) // it ends with the call, which stops it
 	t.halt = halt
 	t.tell("transcription-started", url.Values{
