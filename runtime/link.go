@@ -167,7 +167,9 @@ func (l *link) read(open, live context.Context) error {
 			err = l.take(m)
 		}
 		if fault, ok := errors.AsType[*stream.Fault](err); ok {
-			l.out.tell(func(w *stream.Wire) []byte { return w.Error(fault) })
+			if l.start.Telnyx {
+				l.out.tell(func(w *stream.Wire) []byte { return w.Error(fault) })
+			}
 			l.wrong(fault.Code, fault.Detail)
 		}
 	}

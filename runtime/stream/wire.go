@@ -203,12 +203,9 @@ func (w *Wire) Mark(of string) []byte {
 	}{"mark", w.next(), w.start.StreamSID, name{of}})
 }
 
-// Error says what was wrong with a message of the server, nil where the dialect
-// has no such message. It has no number.
+// Error says what was wrong with a message of the server. It has no number, and
+// only Telnyx has it.
 func (w *Wire) Error(f *Fault) []byte {
-	if !w.start.Telnyx {
-		return nil
-	}
 	return encode(struct {
 		Event   string `json:"event"`
 		Stream  string `json:"stream_id"`

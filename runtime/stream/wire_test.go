@@ -40,7 +40,6 @@ func TestMessagesAreThoseOfThePlatforms(t *testing.T) {
 			`{"event":"dtmf","streamSid":"MZ00000000000000000000000000000001","sequenceNumber":"1","dtmf":{"track":"inbound_track","digit":"5"}}`},
 		{"Twilio mark", twilio, func(w *Wire) []byte { return w.Mark("done") },
 			`{"event":"mark","sequenceNumber":"1","streamSid":"MZ00000000000000000000000000000001","mark":{"name":"done"}}`},
-		{"Twilio has no errors", twilio, func(w *Wire) []byte { return w.Error(RateLimit()) }, ""},
 		{"Twilio stop", twilio, (*Wire).Stop,
 			`{"event":"stop","sequenceNumber":"1","stop":{"accountSid":"AC00000000000000000000000000000001","callSid":"CA00000000000000000000000000000001"},"streamSid":"MZ00000000000000000000000000000001"}`},
 		{"Telnyx connected", telnyx, (*Wire).Connected, `{"event":"connected","version":"1.0.0"}`},
