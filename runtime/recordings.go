@@ -61,6 +61,9 @@ type RecordingRecord struct {
 
 	// Callback says whom to tell, so that it can be done after a crash, too.
 	Callback RecordingCallback
+
+	// Transcript says what is to become of it then.
+	Transcript TranscriptOrder
 }
 
 // RecordingCallback is where the status callbacks of a recording go.

@@ -28,9 +28,10 @@ type Store interface {
 	// Events returns a call's timeline in order.
 	Events(ctx context.Context, account, sid string) ([]Event, error)
 
-	// SaveRecording writes the record as it now is and adds callbacks to the
-	// queue of its call, or of its conference when it has no call, in one
-	// durable commit.
+	// SaveRecording writes the record as it now is, adds callbacks to the queue
+	// of its call, or of its conference when it has no call, and the transcript
+	// that is [RecordingRecord.Ordered] now unless it is there, in one durable
+	// commit.
 	SaveRecording(ctx context.Context, r RecordingRecord, callbacks []Callback) error
 
 	// Recording returns one record; ErrNoRecording when the account has none
@@ -44,6 +45,22 @@ type Store interface {
 	// UnfinishedRecordings returns those of all accounts that are in-progress
 	// or paused: after a start, those that a crash left.
 	UnfinishedRecordings(ctx context.Context) ([]RecordingRecord, error)
+
+	// SaveTranscript writes the record as it now is, adds events to the timeline
+	// of its call and callbacks to its queue, in one durable commit.
+	SaveTranscript(ctx context.Context, t TranscriptRecord, events []Event, callbacks []Callback) error
+
+	// Transcript returns one record; ErrNoTranscript when the account has none
+	// of that SID.
+	Transcript(ctx context.Context, account, sid string) (TranscriptRecord, error)
+
+	// TranscriptsOf returns an account's transcripts of a recording, in the order
+	// in which they were first saved.
+	TranscriptsOf(ctx context.Context, account, recording string) ([]TranscriptRecord, error)
+
+	// PendingTranscripts returns those of all accounts that are in-progress, the
+	// longest due first and at most limit.
+	PendingTranscripts(ctx context.Context, limit int) ([]TranscriptRecord, error)
 
 	// Due returns, oldest first and at most limit, the first undelivered
 	// callback of each call, or conference, to each destination, if its time

@@ -42,17 +42,25 @@ func (db *DB) Save(ctx context.Context, call runtime.CallRecord, events []runtim
 		if _, err := tx.Exec(saveCall, fields(call)...); err != nil {
 			return err
 		}
-		for _, e := range events {
-			_, err := tx.Exec(`INSERT INTO events (account, call, at, kind, text, code) VALUES (?, ?, ?, ?, ?, ?)`,
-				call.AccountSID, call.SID, millis(e.At), e.Kind, e.Text, e.Code)
-			if err != nil {
-				return err
-			}
+		if err := addEvents(tx, call.AccountSID, call.SID, events); err != nil {
+			return err
 		}
 		return queue(tx, call.AccountSID, call.SID, callbacks)
 	})
 	if err != nil {
 		return fmt.Errorf("save call %s: %w", call.SID, err)
+	}
+	return nil
+}
+
+// addEvents adds to the timeline of a call.
+func addEvents(tx *sql.Tx, account, call string, events []runtime.Event) error {
+	for _, e := range events {
+		_, err := tx.Exec(`INSERT INTO events (account, call, at, kind, text, code) VALUES (?, ?, ?, ?, ?, ?)`,
+			account, call, millis(e.At), e.Kind, e.Text, e.Code)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

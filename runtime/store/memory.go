@@ -17,10 +17,11 @@ import (
 type Mem struct {
 	mu        sync.Mutex
 	calls     map[key]*entry
-	saved     int64                     // calls so far
-	records   []runtime.RecordingRecord // in the order of the first SaveRecording
-	callbacks []runtime.Callback        // in the order of their IDs
-	last      int64                     // ID given last
+	saved     int64                      // calls so far
+	records   []runtime.RecordingRecord  // in the order of the first SaveRecording
+	texts     []runtime.TranscriptRecord // in the order in which they were ordered
+	callbacks []runtime.Callback         // in the order of their IDs
+	last      int64                      // ID given last
 }
 
 // key names a call; one account's SID says nothing about another's.
@@ -53,11 +54,16 @@ func (m *Mem) Save(ctx context.Context, call runtime.CallRecord, events []runtim
 	}
 	call.Created, call.Answered, call.Ended = whole(call.Created), whole(call.Answered), whole(call.Ended)
 	e.record = call
+	e.add(events)
+	m.queue(call.AccountSID, call.SID, callbacks)
+	return nil
+}
+
+// add adds to the timeline.
+func (e *entry) add(events []runtime.Event) {
 	for _, event := range events {
 		e.events = append(e.events, runtime.Event{At: whole(event.At), Kind: event.Kind, Text: event.Text, Code: event.Code})
 	}
-	m.queue(call.AccountSID, call.SID, callbacks)
-	return nil
 }
 
 // queue adds callbacks behind those that the call owes already.
@@ -191,6 +197,9 @@ func (m *Mem) SaveRecording(ctx context.Context, r runtime.RecordingRecord, call
 		m.records[i] = r
 	} else {
 		m.records = append(m.records, r)
+	}
+	if t, ok := r.Ordered(); ok && m.transcript(t.AccountSID, t.SID) < 0 {
+		m.keep(t)
 	}
 	m.queue(r.AccountSID, cmp.Or(r.CallSID, r.ConferenceSID), callbacks)
 	return nil

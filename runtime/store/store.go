@@ -28,6 +28,13 @@ func checkRecording(r runtime.RecordingRecord) error {
 	return nil
 }
 
+func checkTranscript(t runtime.TranscriptRecord) error {
+	if t.AccountSID == "" || t.SID == "" {
+		return fmt.Errorf("save transcript %q of account %q: %w", t.SID, t.AccountSID, errNoKey)
+	}
+	return nil
+}
+
 var errNoKey = errors.New("a record needs an SID and an account")
 
 // millis and instant keep a time to the millisecond; 0 is the zero time.
