@@ -31,14 +31,16 @@ import (
 // it hears.
 type caller struct {
 	Leg
-	stream *media.Stream
-	sent   int
-	mu     sync.Mutex
-	heard  pcm.Frame // all of it
+	stream  *media.Stream
+	payload []byte // of each packet
+	sent    int
+	mu      sync.Mutex
+	heard   pcm.Frame // all of it
 }
 
 func newCaller(p *media.Pacer) *caller {
-	c := &caller{}
+	c := &caller{payload: make([]byte, 160)}
+	g711.EncodeULaw(c.payload, pcm.Tone(8000, time.Second, 0.2, 500).Samples[800:960])
 	at := netip.MustParseAddrPort("192.0.2.1:4000")
 	c.stream = media.NewStream(p, c, media.Config{Codec: "PCMU", Remote: at, Signalling: at.Addr(), Send: true, Receive: true})
 	return c
@@ -50,14 +52,12 @@ func (c *caller) SetRemote(netip.AddrPort, netip.AddrPort) {}
 func (c *caller) Close() error                             { return nil }
 
 func (c *caller) Drain(hear, _ func([]byte, netip.AddrPort)) {
-	payload := make([]byte, 160)
-	g711.EncodeULaw(payload, pcm.Tone(8000, time.Second, 0.2, 500).Samples[800:960])
 	c.sent++
 	packet := []byte{0x80, 0} // RFC 3550 section 5.1: version 2, PCMU
 	packet = binary.BigEndian.AppendUint16(packet, uint16(c.sent))
 	packet = binary.BigEndian.AppendUint32(packet, uint32(c.sent*160))
 	packet = append(packet, "SSRC"...)
-	hear(append(packet, payload...), netip.MustParseAddrPort("192.0.2.1:4000"))
+	hear(append(packet, c.payload...), netip.MustParseAddrPort("192.0.2.1:4000"))
 }
 
 func (c *caller) Send(b []byte) error {
@@ -664,6 +664,7 @@ func TestHowManyStreamsACallHas(t *testing.T) {
 	t.Run("Twilio has four tracks", func(t *testing.T) {
 		streams(t, texml.Twilio, five, func(t *testing.T, c *streaming) {
 			c.begin(named("a", "both_tracks"))
+			synctest.Wait()
 			c.begin(named("b", "both_tracks"))
 			c.begin(named("c", "inbound_track"))
 			wait(50 * time.Millisecond)
