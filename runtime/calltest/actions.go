@@ -56,7 +56,10 @@ func (s *Script) action(f []string, last *time.Duration) error {
 	}
 	*last = at
 	f = f[1:]
-	if len(f) > 0 && isSocket(f[0]) && len(s.actions) > 0 {
+	switch {
+	case len(f) > 0 && isSocket(f[0]) && len(s.actions) == 0:
+		return errNoCall
+	case len(f) > 0 && isSocket(f[0]):
 		return s.socketAction(at, f)
 	}
 	a := action{at: at, leg: "A"}
@@ -92,6 +95,8 @@ func (s *Script) action(f []string, last *time.Duration) error {
 	return nil
 }
 
+var errNoCall = errors.New("the first thing a caller does is to call, such as: 0s call /voice")
+
 // inOrder checks that a can be done by its leg after what the lines above do.
 func (s *Script) inOrder(a action) error {
 	did := func(verb string) func(action) bool {
@@ -101,7 +106,7 @@ func (s *Script) inOrder(a action) error {
 	_, outcome := outcomes[a.verb]
 	switch {
 	case len(s.actions) == 0 && (a.verb != "call" || a.leg != "A"):
-		return errors.New("the first thing a caller does is to call, such as: 0s call /voice")
+		return errNoCall
 	case called && a.verb == "call":
 		return errors.New("the caller has called already; another call is another leg, such as: 5s B call /voice")
 	case a.verb == "call" && slices.ContainsFunc(s.actions, did("")):

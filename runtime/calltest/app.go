@@ -58,15 +58,15 @@ func (a *app) take(msg []byte) {
 		a.wrong(event + " comes before connected")
 	case a.state == "stop":
 		a.wrong(event + " comes after stop")
-	case a.state == "connected" && event != "start" && event != "error":
-		a.wrong(event + " comes before start")
 	case a.state != "" && event == "connected", a.state == "start" && event == "start":
 		a.wrong(event + " comes again")
+	case a.state == "connected" && event != "start" && event != "error":
+		a.wrong(event + " comes before start")
 	}
 	if event == "connected" {
 		a.state = event
 		if field(m, "version") != "1.0.0" || !a.telnyx && field(m, "protocol") != "Call" {
-			a.wrong("connected has version " + field(m, "version") + " and protocol " + field(m, "protocol"))
+			a.wrong(fmt.Sprintf("connected has version %q and protocol %q", field(m, "version"), field(m, "protocol")))
 		}
 		return
 	}

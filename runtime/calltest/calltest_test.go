@@ -21,6 +21,7 @@ func TestRepeats(t *testing.T) {
 		"say_caller_hangs_up", "redirect_slow_server_falls_back", "gather_key_in_second_prompt", "gather_key_while_fetching",
 		"play_digits", "play_ring_tone_telnyx", "redirect_circle_telnyx", "callback_all_twilio", "callback_keeps_order",
 		"callback_server_down", "call_on_hold", "call_time_limit_telnyx", "dial_two_phones_ring", "dial_early_sound_and_recording",
+		"calltest_says", "calltest_says_conference", "calltest_ears_asked", "calltest_socket_twilio", "calltest_socket_tracks_twilio",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

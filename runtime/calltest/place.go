@@ -92,7 +92,7 @@ func (s *Script) socketAction(at time.Duration, f []string) error {
 	case "words":
 		quoted, more, wrong := cutQuoted(rest)
 		words := strings.Fields(quoted)
-		if wrong != nil || words == nil || more != "" && more != "burst" {
+		if wrong != nil || len(words) == 0 || more != "" && more != "burst" {
 			return errors.New(`write: words "hello there", and burst after it for all at once`)
 		}
 		a.says = &phrase{words: words, over: time.Duration(len(words)) * perWord}

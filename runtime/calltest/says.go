@@ -61,7 +61,7 @@ func readPhrase(text string) (*phrase, error) {
 			if quoted, rest, err = cutQuoted(rest); err != nil {
 				return nil, err
 			}
-			if p.as = strings.Fields(quoted); p.as == nil {
+			if p.as = strings.Fields(quoted); len(p.as) == 0 {
 				return nil, errors.New(`something is understood; write: says "two" as "too", or ears off`)
 			}
 			continue

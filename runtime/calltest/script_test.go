@@ -2,6 +2,7 @@ package calltest
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -49,6 +50,25 @@ func TestParseErrors(t *testing.T) {
 		{"a server with a path", "server http://127.0.0.1/app\n" + ok, `x:1: "http://127.0.0.1/app" is not a server; write http://127.0.0.1:3000, without a path`},
 		{"a setting without a value", "from\n" + ok, `x:1: "from" needs a value after it`},
 		{"a header without a colon", "header X-A\n" + ok, "x:1: write: header X-Name: value"},
+		{"says nothing", ok + "1s says \"\"\n", "x:2: 1 to 64 words can be said at a time"},
+		{"says without quotes", ok + "1s says two five\n", `x:2: words stand in double quotes; write: says "two five"`},
+		{"says in a hurry", ok + "1s says \"one two three\" over 200ms\n", "x:2: a word takes 100ms or more; write: over 300ms"},
+		{"says how", ok + "1s says \"two\" loudly\n", `x:2: "loudly" is nothing that can follow the words; write: says "two five" partials confidence 0.8 over 3s as "to five"`},
+		{"words of nothing", ok + "1s /media words \"\"\n", `x:2: write: words "hello there", and burst after it for all at once`},
+		{"says too surely", ok + "1s says \"two\" confidence 2\n", `x:2: "2" is not a confidence; write 0.01 to 1`},
+		{"says as nothing", ok + "1s says \"two\" as \"\"\n", `x:2: something is understood; write: says "two" as "too", or ears off`},
+		{"says the same in two ways", ok + "1s says \"two\" as \"too\"\n2s says \"Two\"\n", "x:3: the same words have other partials, confidence or as above; the ears tell phrases apart by their words"},
+		{"too many words", ok + "1s says \"" + words(0, 60) + "\"\n2s says \"" + words(60, 120) + "\"\n3s says \"" + words(120, 180) + "\"\n", "x:4: more than 150 different words are spoken in this script"},
+		{"ears that are not there", "ears none\n" + ok, "x:1: there are: ears off, ears fail after 2s, and ears slow 800ms; without it speech is understood"},
+		{"a voice that sings", "voice sings\n" + ok, "x:1: there are: voice none, voice fails, and voice slow 500ms; without it a scripted voice speaks"},
+		{"a voice that is slow how", "voice slow down\n" + ok, `x:1: "down" is not a length; write 500ms, up to 10m0s`},
+		{"a socket that is what", "/media red\n" + ok, `x:1: a socket cannot be "red"; there are accepts, refuses 403, refuses connection, slow, and speaks L16 16000`},
+		{"a socket that speaks what", "/media speaks L16\n" + ok, `x:1: "L16" is not how a socket can speak; write PCMU, PCMA, G722, or L16 with 8000, 16000, 24000 or 48000`},
+		{"a socket that does what", ok + "1s /media jump\n", `x:2: a socket cannot "jump"; what it can do: tone, words, mark, clear, sends, close, reads, listen, counts, wait`},
+		{"a socket that says what", ok + "1s /media words hello\n", `x:2: write: words "hello there", and burst after it for all at once`},
+		{"a socket that marks nothing", ok + "1s /media mark\n", "x:2: mark takes one word after it"},
+		{"a socket that closes how", ok + "1s /media close 99\n", `x:2: "99" is not a status; write 1000 to 4999`},
+		{"a socket first", "0s /media clear\n", "x:1: the first thing a caller does is to call, such as: 0s call /voice"},
 		{"a section with a wrong name", "# one\n\n" + ok + "-- POST /a --\n<Response/>\n\n-- POST b --\n", `x:7: a section cannot be named "POST b"; write want, GET /path, POST /path or ANY /path`},
 		{"a head that is none", ok + "-- POST /a --\nstatus: 200\n<Response/>\n", `x:2: "<Response/>" is not a header line; an empty line parts the head from the body`},
 		{"a wrong status", ok + "-- POST /a --\nstatus: many\n", `x:2: "many" is not a status; write 200 to 599`},
@@ -65,6 +85,15 @@ func TestParseErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// words are numbers as words, first to last less one.
+func words(first, last int) string {
+	var list []string
+	for n := first; n < last; n++ {
+		list = append(list, strconv.Itoa(n))
+	}
+	return strings.Join(list, " ")
 }
 
 func TestParseTimes(t *testing.T) {

@@ -22,8 +22,8 @@ import (
 // methods are our side's (webhook.Socket), the others the server's.
 type socket struct {
 	name  string // its path; "/media#2" is the second connection to that
+	url   string
 	stage *stage
-	where *place
 	fresh chan struct{} // holds one value when there may be something to read
 	room  chan struct{} // holds one value when there may be room to write
 	done  chan struct{} // closed when the socket is
@@ -72,7 +72,7 @@ func (st *stage) connect(r webhook.Request) (webhook.Socket, error) {
 		st.trace.note(u.Path, fmt.Sprintf("refuses %d", where.refuses))
 		return fail(31920, where.refuses, fmt.Sprintf("the server answered %d and not 101", where.refuses))
 	}
-	s := &socket{name: u.Path, stage: st, where: where, stuck: where.slow,
+	s := &socket{name: u.Path, url: u.String(), stage: st, stuck: where.slow,
 		fresh: make(chan struct{}, 1), room: make(chan struct{}, 1), done: make(chan struct{})}
 	st.mu.Lock()
 	for n := 2; st.sockets[s.name] != nil; n++ {
@@ -186,7 +186,7 @@ func (s *socket) end(with error, text string) {
 func (s *socket) close(code int) {
 	var err error = io.EOF
 	if code != 1000 && code != 1001 {
-		err = &webhook.Error{Code: 31921, URL: s.name, Err: fmt.Errorf("the server closed the socket with code %d", code)}
+		err = &webhook.Error{Code: 31921, URL: s.url, Err: fmt.Errorf("the server closed the socket with code %d", code)}
 	}
 	s.end(err, fmt.Sprintf("closes %d", code))
 }
