@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -152,6 +153,21 @@ func TestWidebandIsSent(t *testing.T) {
 	})
 }
 
+func TestSourceOfAnotherRate(t *testing.T) {
+	inCall(t, func(t *testing.T, s *Stream, l *line) {
+		time.Sleep(40 * time.Millisecond)
+		begun := time.Now()
+		if err := s.Play(t.Context(), NewClip(pcm.Tone(16000, time.Second, 0.3, 1000), 16000)); err != nil {
+			t.Fatal(err)
+		}
+		if got := time.Since(begun); got != time.Second {
+			t.Errorf("a second took %v", got)
+		}
+		s8, rate := decoded(l.packets()[10:45])
+		has(t, "sent", s8, rate, 1000)
+	})
+}
+
 func TestKeysInWideband(t *testing.T) {
 	inCallAs(t, speaking("G722"), func(t *testing.T, s *Stream, l *line) {
 		n := len(l.packets())
@@ -218,6 +234,83 @@ func TestRelayOfWideband(t *testing.T) {
 	}
 }
 
+func TestCodecChangesInARelay(t *testing.T) {
+	joinedAs(t, speaking("PCMA"), speaking("G722"), Music{}, func(t *testing.T, a, b *side) {
+		var sent hearer
+		defer b.TapSent(sent.tap)()
+		seq, ts := uint16(100), uint32(0)
+		for _, codecs := range [][2]string{{"PCMA", "G722"}, {"PCMU", "G722"}, {"G722", "PCMU"}, {"G722", "G722"}, {"PCMU", "PCMA"}} {
+			a.Configure(speaking(codecs[0]))
+			b.Configure(speaking(codecs[1]))
+			n := len(b.l.packets())
+			k := newTalker(a.Stream)
+			k.seq, k.ts = seq, ts
+			k.say(time.Second, 1000)
+			seq, ts = k.seq, k.ts
+			synctest.Wait()
+			s, rate := decoded(b.l.packets()[n:])
+			what := codecs[0] + " to " + codecs[1]
+			has(t, what, s[rate/5:len(s)-rate/5], rate, 1000)
+			has(t, what+", tapped", sent.samples[len(sent.samples)-16000/2:], 16000, 1000)
+		}
+	})
+}
+
+// Packets of all lengths that come and are lost at random are played at the
+// same times whether a tick is one sample or two.
+func TestJitterBufferOfTwoSamplesATick(t *testing.T) {
+	for seed := range uint64(100) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		a, b := newJitterBuffer(codecFor("PCMU")), newJitterBuffer(codecFor("G722"))
+		ts := int64(0)
+		for seq := range int64(200) {
+			n := []int64{80, 160, 160, 240, 320, 13}[rnd.IntN(6)]
+			if rnd.IntN(10) > 0 {
+				payload := make([]byte, n)
+				a.put(seq, ts, false, payload)
+				b.put(seq, ts, false, payload)
+			}
+			ts += n
+			for range rnd.IntN(3) {
+				a.pull(make(pcm.Frame, 160))
+				b.pull(make(pcm.Frame, 320))
+			}
+			if a.position() != b.position() || a.slack != b.slack || a.late != b.late || a.concealed != b.concealed || 2*len(a.fifo) != len(b.fifo) {
+				t.Fatalf("seed %d, packet %d: at %d with %d to spare, %d late, %d concealed; want %d, %d, %d, %d",
+					seed, seq, b.position(), b.slack, b.late, b.concealed, a.position(), a.slack, a.late, a.concealed)
+			}
+		}
+	}
+}
+
+// A tone that fits into 20 ms goes on through a loss, ever softer.
+func TestLossInWideband(t *testing.T) {
+	j := newJitterBuffer(codecFor("G722"))
+	e := codecFor("G722")
+	const hz = 350
+	c := pcm.Tone(16000, 200*time.Millisecond, 0.5, hz).Samples
+	payload, f := make([]byte, 160), make(pcm.Frame, 320)
+	for seq := range int64(5) {
+		e.encode(payload, c[320*seq:320*seq+320])
+		j.put(seq, 160*seq, false, payload)
+	}
+	for range startDelay + 5 {
+		j.pull(f)
+	}
+	last := pcm.Level(f)
+	for i := range fade {
+		j.pull(f)
+		if share, level := pcm.Share(f, 16000, hz), pcm.Level(f); share < 0.7 || level > last-0.5 {
+			t.Errorf("lost frame %d: %.0f %% of it is the tone, at %.1f dB, %.1f before", i, 100*share, level, last)
+		}
+		last = pcm.Level(f)
+	}
+	j.pull(f)
+	if level := pcm.Level(f); level > -90 {
+		t.Errorf("%.0f dB at last, want silence", level)
+	}
+}
+
 func TestWidebandIsRelayedAsItIs(t *testing.T) {
 	joinedAs(t, speaking("G722"), speaking("G722"), Music{}, func(t *testing.T, a, b *side) {
 		payload := []byte("any bytes of an even number, or odd")
@@ -267,6 +360,9 @@ func TestCodecChangesInMidCall(t *testing.T) {
 				has(t, "sent after", sent.samples[after:after+rate/4], rate, 700)
 				far, farRate := decoded(l.packets()[70:95])
 				has(t, "the far end after", far, farRate, 700)
+				if st := s.Stats(); st.TooLate > 0 || st.Delay != 40*time.Millisecond {
+					t.Errorf("%d packets too late, a delay of %v at last, want 0 and 40ms", st.TooLate, st.Delay)
+				}
 			})
 		})
 	}
