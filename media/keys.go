@@ -76,7 +76,7 @@ func (s *Stream) pressed(digit rune, way keyWay, now time.Time) bool {
 		return false
 	}
 	s.last = press{digit, now, way}
-	for _, c := range s.keys {
+	for _, c := range s.listeners() {
 		select {
 		case c <- digit:
 		default:

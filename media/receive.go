@@ -193,6 +193,9 @@ func (s *Stream) deliver(sc *scratch, now time.Duration) {
 		if !s.unheard() {
 			s.buffer.pull(frame)
 		}
+		if s.private != nil {
+			clear(frame)
+		}
 		sentTaps, sent := s.heardSent.taps, sc.sent[:len(frame)]
 		if len(sentTaps) > 0 {
 			s.heardSent.pull(sent, s.owed == 0)

@@ -57,8 +57,9 @@ type Stream struct {
 	taps  []*tap  // replaced, never changed
 	owed  int     // frames the taps are owed by this tick
 
-	keys []chan rune
-	last press
+	keys    []chan rune
+	private chan rune // alone gets the keys; nil without
+	last    press
 
 	relay     *relay       // nil without
 	holding   atomic.Int32 // of cfg, for the peer of a relay
