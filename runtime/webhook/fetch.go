@@ -37,6 +37,9 @@ func (c *Client) fetch(ctx context.Context, r Request, p purpose) (*Response, er
 		retries: 1,
 		retry:   map[failure]bool{noConnection: true},
 	})
+	if r.Once {
+		o.retry = map[failure]bool{noConnection: true}
+	}
 	target.Fragment, target.RawFragment = "", ""
 	if err != nil {
 		return nil, &Error{Code: codeRetryPolicy, URL: safeURL(target), Err: err}
@@ -216,6 +219,8 @@ func (c *Client) send(ctx context.Context, target *url.URL, method string, form 
 	response := &Response{URL: target.String(), Status: status, header: answer.Header}
 	switch {
 	case status >= 200 && status <= 299, status == http.StatusNotModified && p.cached != nil, r.Own && (status <= 299 || status >= 400):
+	case r.Once && status <= 399:
+		return nil, "", fail(&Error{Code: codeOddStatus, Status: status, Err: fmt.Errorf("status %d, and this request goes nowhere else; write the URL that answers by itself", status)})
 	case status >= 301 && status <= 303, status == 307, status == 308:
 		if location = answer.Header.Get("Location"); location == "" {
 			return nil, "", fail(&Error{Code: codeLocation, Status: status, Err: fmt.Errorf("status %d without a Location header", status)})
@@ -273,7 +278,9 @@ func (c *Client) request(target *url.URL, method string, form url.Values, own bo
 	}
 	// Never sent; tells the transport that a connection which the server has
 	// just closed for being idle may be replaced without asking.
-	h["Idempotency-Key"] = nil
+	if !r.Once {
+		h["Idempotency-Key"] = nil
+	}
 
 	request := &http.Request{Method: method, URL: &u, Host: u.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	if method == http.MethodPost {

@@ -96,6 +96,11 @@ type Request struct {
 	Own  bool
 	Body []byte
 
+	// Once marks a request that must not be made twice, nor anywhere else, such
+	// as one that pays: once it may have been sent it is not sent again, whatever
+	// the fragment of the URL says, and a redirect is an error.
+	Once bool
+
 	Sign   Signer // nil: not signed
 	Jar    http.CookieJar
 	Header http.Header // added as it is, such as I-Twilio-Idempotency-Token
