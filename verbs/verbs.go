@@ -267,12 +267,14 @@ func Limits(n texml.Node) []Limit {
 		all.add(n, 90040, "<Play> cannot have a stored sound, as hookswitch stores none; write the URL of a file, without mediaStorage",
 			n.MediaStorage && n.Digits == "" && n.RingTone == "")
 	case *texml.Record:
-		all.add(n, 13620, "recordings are not transcribed by this version of hookswitch", n.Transcription)
 		all.ignore(n, "recordingConfigurationId", n.RecordingConfigurationID != "")
 	case *texml.Start:
 		for _, service := range n.Services {
-			if r, ok := service.(*texml.Recording); ok {
-				all.ignore(r, "recordingConfigurationId", r.RecordingConfigurationID != "")
+			switch n := service.(type) {
+			case *texml.Recording:
+				all.ignore(n, "recordingConfigurationId", n.RecordingConfigurationID != "")
+			case *texml.Siprec:
+				all.add(n, 32209, `<Siprec secure="true"> needs TLS and SRTP, which this version has not, so nothing is sent`, n.Secure)
 			}
 			if !started(service.Name()) {
 				all.skip(service, service.Name())
