@@ -3,6 +3,7 @@ package ai
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -151,21 +152,16 @@ func (s *Speaker) begin(ctx context.Context, takes *sync.WaitGroup, ready chan<-
 	takes.Go(func() {
 		defer t.cancel()
 		defer close(t.sound)
-		for f, err := range way.TTS.Speak(ctx, speech, rate) {
-			switch {
-			case err == nil && len(f) == 0:
-				continue
-			case !t.some:
-				t.first, t.some, t.delay = piece{f, err}, true, time.Since(t.began)
-				ready <- t
-			default:
-				select {
-				case t.sound <- piece{f, err}:
-				case <-ctx.Done():
-					return
-				}
+		defer func() {
+			if v := recover(); v != nil { // it ends this speech, and not the program
+				t.tell(ctx, ready, piece{err: &crash{&Error{Provider: way.Name, Kind: Protocol, Msg: "internal error; the log has where"}, debug.Stack()}})
 			}
-			if err != nil {
+		}()
+		for f, err := range way.TTS.Speak(ctx, speech, rate) {
+			if err == nil && len(f) == 0 {
+				continue
+			}
+			if !t.tell(ctx, ready, piece{f, err}) || err != nil {
 				return
 			}
 		}
@@ -175,6 +171,29 @@ func (s *Speaker) begin(ctx context.Context, takes *sync.WaitGroup, ready chan<-
 	})
 	return t
 }
+
+// tell passes on a piece; false says that nobody wants more.
+func (t *take) tell(ctx context.Context, ready chan<- *take, p piece) bool {
+	if !t.some {
+		t.first, t.some, t.delay = p, true, time.Since(t.began)
+		ready <- t
+		return true
+	}
+	select {
+	case t.sound <- p:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// crash is a fault of the program itself, met in a provider.
+type crash struct {
+	error
+	stack []byte
+}
+
+func (c *crash) Unwrap() error { return c.error }
 
 // play yields the sound of t. It reports whether that was all of it; false
 // without an error says that the consumer has stopped.

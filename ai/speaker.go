@@ -3,6 +3,7 @@ package ai
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -258,6 +259,10 @@ func amplify(f pcm.Frame, gain float64) {
 // times. Neither has anything of what was said.
 func LogLatency(log *slog.Logger) func(Latency) {
 	return func(l Latency) {
+		if c, ok := errors.AsType[*crash](l.Err); ok {
+			log.Error("speech", "provider", l.Provider, "kind", l.Kind, "stack", string(c.stack))
+			return
+		}
 		if l.Err != nil {
 			log.Warn("speech", "provider", l.Provider, "kind", l.Kind, "error", l.Err)
 			return

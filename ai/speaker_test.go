@@ -1,10 +1,12 @@
 package ai
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -376,6 +378,33 @@ func TestMark(t *testing.T) {
 			t.Errorf("%s: %s, want %s", tt.name, tt.s.SSML, tt.want)
 		}
 	}
+}
+
+func TestACrashEndsOneSpeech(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := &scripted{fails: func(Speech, int) (int, error) { panic("a fault, and what was said") }}
+		var log bytes.Buffer
+		s := speaker(LogLatency(slog.New(slog.NewTextHandler(&log, nil))), broken, &scripted{})
+		if got, err := heard(t.Context(), s, Speech{Text: "Hello."}); err != nil || got != "[2]Hello." {
+			t.Errorf("%q, %v; want the next voice", got, err)
+		}
+		if !strings.Contains(log.String(), "speaker_test.go") || strings.Contains(log.String(), "what was said") {
+			t.Errorf("the log has %s; want where, and not what was said", log.String())
+		}
+	})
+}
+
+func FuzzVoiceNames(f *testing.F) {
+	for _, name := range []string{"", "man", "Polly.Joanna-Neural", "AWS.Polly.", "Google.en-US-Standard-B", "Azure.de-DE-x", "Telnyx.KokoroTTS.am_adam", "Telnyx.a.b", "ElevenLabs..", "aura-2-thalia-en", "*", "a*"} {
+		f.Add(name, "de_DE")
+	}
+	s := NewSpeaker(SpeakerConfig{Voices: []NamedTTS{{Name: "a", Kind: "openai"}, {Name: "b", Kind: "deepgram"}, {Name: "c", Kind: "telnyx", SSML: true}, {Name: "d", Kind: "elevenlabs"}, {Name: "e", Kind: "local"}},
+		Table: map[string]VoiceChoice{"Polly.*": {Provider: "b"}}})
+	f.Fuzz(func(t *testing.T, voice, language string) {
+		if got := len(s.candidates(Speech{Text: "x", Voice: voice, Language: language, Rate: 2})); got != 5 {
+			t.Errorf("%d ways to speak, want 5", got)
+		}
+	})
 }
 
 // The engine's share of the first frame: what a call waits beside the provider.
