@@ -15,6 +15,7 @@ import (
 
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/flows"
+	"github.com/hookswitch/hookswitch/runtime"
 	"github.com/hookswitch/hookswitch/texml"
 )
 
@@ -109,9 +110,11 @@ func fillCache(ctx context.Context, cfg *Config, documents []string, d texml.Dia
 				return err
 			}
 			for _, say := range sayings(doc.Verbs) {
-				for _, speech := range speeches(say) {
+				for speech := range runtime.Speeches(say) {
 					if strings.Contains(speech.Text, "{{") {
 						left++
+					}
+					if speech.Text == "" || strings.Contains(speech.Text, "{{") {
 						continue
 					}
 					l := line{at: fmt.Sprintf("%s:%d:%d", c.source, say.At().Line, say.At().Col), speech: speech}
@@ -186,20 +189,4 @@ func sayings(nodes []texml.Node) (says []*texml.Say) {
 		}
 	}
 	return says
-}
-
-// speeches are the texts of a <Say> as a call has them spoken.
-func speeches(s *texml.Say) (all []ai.Speech) {
-	for _, part := range s.Parts {
-		if part.Text == "" {
-			continue
-		}
-		speech := ai.Speech{Text: part.Text, SSML: part.SSML, Voice: s.Voice, Language: s.Language, Rate: s.VoiceSpeed * part.Rate,
-			Pitch: part.Pitch, Volume: part.Volume, Gender: s.Gender, Effect: s.Effect, Region: s.Region, LanguageBoost: s.LanguageBoost}
-		if part.Language != "" {
-			speech.Language = part.Language
-		}
-		all = append(all, speech)
-	}
-	return all
 }
