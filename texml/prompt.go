@@ -17,7 +17,7 @@ func prompt(e *element) Node {
 		For: e.attr("for", 0).words("payment-card-number", "expiration-date", "security-code", "postal-code", "payment-processing",
 			"bank-account-number", "bank-routing-number"),
 		ErrorType: e.attr("errorType", 0).words("timeout", "invalid-card-number", "invalid-card-type", "invalid-date", "invalid-security-code",
-			"internal-error", "input-matching-failed"),
+			"invalid-postal-code", "invalid-bank-routing-number", "invalid-bank-account-number", "internal-error", "input-matching-failed"),
 		CardType:              e.attr("cardType", 0).words("visa", "mastercard", "amex", "maestro", "discover", "optima", "jcb", "diners-club", "enroute"),
 		Attempt:               e.attr("attempt", 0).words("1", "2", "3"),
 		RequireMatchingInputs: e.attr("requireMatchingInputs", 0).boolean(false),

@@ -10,7 +10,7 @@ type Sms struct {
 }
 
 func sms(e *element) Node {
-	e.unsupported(14110, "send it from the webhook, through the messaging API")
+	e.unsupported(14110, "there is no network for text messages here; send it from your own application, by the API of who sends them for you")
 	return &Sms{
 		base:           e.base(),
 		To:             e.attr("to", 14101).text(),
