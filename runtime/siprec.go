@@ -58,6 +58,9 @@ const (
 	siprecPartingBy = time.Second // how long a verb waits for the answer to our BYE
 )
 
+// codeInsecure is the platforms' code for a wish for encryption that cannot be met.
+const codeInsecure = 32209
+
 // siprec is a recording session of a call, from <Start> on (RFC 7866).
 type siprec struct {
 	call    *call
@@ -115,7 +118,7 @@ func (c *script) prepare(s *siprec, n *texml.Siprec) error {
 	stream := c.leg.Stream()
 	switch {
 	case n.Secure:
-		return &RecordingError{Code: 32209, Msg: `secure="true" needs TLS and SRTP, which this version has not, so nothing is sent`}
+		return &RecordingError{Code: codeInsecure, Msg: `secure="true" needs TLS and SRTP, which this version has not, so nothing is sent`}
 	case !known:
 		return &RecordingError{Msg: fmt.Sprintf("the configuration has no connector %q", n.ConnectorName)}
 	case server.Kind != "siprec":
@@ -220,7 +223,9 @@ func (s *siprec) failed(err error) {
 	if r, ok := errors.AsType[*RecordingError](err); ok {
 		code = r.Code
 	}
-	s.call.note("warning", s.where+"<Siprec>: "+err.Error(), "", code)
+	if code != codeInsecure { // which verbs has warned of
+		s.call.note("warning", s.where+"<Siprec>: "+err.Error(), "", code)
+	}
 	more := []string{"SiprecError", err.Error()}
 	if code != 0 {
 		more = append(more, "SiprecErrorCode", strconv.Itoa(code))
