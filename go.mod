@@ -5,25 +5,22 @@ go 1.26.0
 require (
 	code.dny.dev/ssrf v0.3.0
 	github.com/beevik/etree v1.8.1
+	github.com/coder/websocket v1.8.15
 	github.com/emiago/sipgo v1.7.2
+	github.com/gotranspile/g722 v0.0.0-20240123003956-384a1bb16a19
 	github.com/hajimehoshi/go-mp3 v0.3.4
 	github.com/jfreymuth/vorbis v1.0.2
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/pion/rtcp v1.2.20
 	github.com/pion/rtp v1.10.6
+	github.com/sashabaranov/go-openai v1.43.0
+	github.com/thesyncim/gopus v0.1.1
 	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.50.0
 	golang.org/x/text v0.43.0
 	golang.org/x/tools v0.52.0
 	gopkg.in/yaml.v3 v3.0.1
 	modernc.org/sqlite v1.61.1
-)
-
-require (
-	github.com/coder/websocket v1.8.15 // indirect
-	github.com/gotranspile/g722 v0.0.0-20240123003956-384a1bb16a19 // indirect
-	github.com/sashabaranov/go-openai v1.43.0 // indirect
-	github.com/thesyncim/gopus v0.1.1 // indirect
 )
 
 require (
