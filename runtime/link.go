@@ -20,12 +20,13 @@ import (
 
 // What a server may send, and how long we wait for it.
 const (
-	mostAhead   = 5 * time.Minute        // sound that waits to be played: 5 MB at 8 kHz
-	mostMarks   = 1000                   // that wait for their sound
-	longestRTP  = 30 * time.Second       // sound in one message (Telnyx)
-	betweenMP3s = 900 * time.Millisecond // one a second, and what the network takes away from that
-	goodbye     = time.Second            // for what is still to be sent when a stream ends
-	warnAgain   = 10 * time.Second       // after a warning of the same kind
+	mostAhead   = 5 * time.Minute             // sound that waits to be played: 5 MB at 8 kHz
+	mostMarks   = 1000                        // that wait for their sound
+	longestRTP  = 30 * time.Second            // sound in one message (Telnyx)
+	betweenMP3s = 900 * time.Millisecond      // one a second, and what the network takes away from that
+	goodbye     = time.Second                 // for what is still to be sent when a stream ends
+	warnAgain   = 10 * time.Second            // after a warning of the same kind
+	lostAgain   = warnAgain + pcm.FrameTime/2 // for losses: between two frames, so that each is counted once at a time that is its own
 )
 
 // link is a stream on one socket, from its first message to its last.
@@ -40,11 +41,12 @@ type link struct {
 	// What follows is the reader's.
 	decoder *stream.Decoder // nil: MP3s
 	lastMP3 time.Time
-	warned  map[int]warned // by code
+	warned  map[string]warned // by what it was
 }
 
 // warned is what a server did wrong.
 type warned struct {
+	code  int
 	at    time.Time // of the last warning
 	count int       // times since then
 }
@@ -54,7 +56,7 @@ type warned struct {
 // wrong.
 func (m *mediaStream) run(ctx context.Context, socket webhook.Socket) error {
 	rate := m.leg.Stream().Rate()
-	l := &link{mediaStream: m, socket: socket, out: newOutbox(len(m.start.Tracks), rate), fed: make(chan struct{}, 1), warned: map[int]warned{}}
+	l := &link{mediaStream: m, socket: socket, out: newOutbox(len(m.start.Tracks), rate), fed: make(chan struct{}, 1), warned: map[string]warned{}}
 	encoder, err := stream.NewEncoder(m.start.Format, rate)
 	if err != nil {
 		return err
@@ -96,7 +98,9 @@ func (m *mediaStream) run(ctx context.Context, socket webhook.Socket) error {
 	cut()
 	beside.Wait()
 	l.tellLost()
-	l.tellWrong()
+	for _, what := range slices.Sorted(maps.Keys(l.warned)) {
+		l.tellWrong(what)
+	}
 	if cause := context.Cause(live); ctx.Err() == nil && !errors.Is(cause, io.EOF) {
 		return cause
 	}
@@ -277,7 +281,7 @@ func (l *link) watch(ctx context.Context) {
 			l.out.tell(func(w *stream.Wire) []byte { return w.DTMF(key, at) })
 		case <-loss:
 			l.tellLost()
-			loss, again = nil, time.After(warnAgain)
+			loss, again = nil, time.After(lostAgain)
 		case <-again:
 			loss, again = l.out.loss, nil
 		case <-ctx.Done():
@@ -289,34 +293,26 @@ func (l *link) watch(ctx context.Context) {
 // tellLost notes how much the server has missed since the last time.
 func (l *link) tellLost() {
 	if n := l.out.losses(); n > 0 {
-		l.call.note("warning", fmt.Sprintf("%sthe server of the stream is too slow: %d messages, 20 ms of sound each, were not sent", l.place, n), "", 31931)
+		l.call.note("warning", fmt.Sprintf("%sthe server of the stream is too slow; messages lost: %d", l.place, n), "", 31931)
 	}
 }
 
 // wrong notes what the server did wrong; the same again only from time to time.
 func (l *link) wrong(code int, what string) {
-	w, known := l.warned[code]
-	if !known || time.Since(w.at) >= warnAgain {
-		l.call.note("warning", l.place+"stream: "+what+again(w.count), "", code)
-		w = warned{at: time.Now()}
-	} else {
+	w, known := l.warned[what]
+	if known && time.Since(w.at) < warnAgain {
 		w.count++
+	} else {
+		l.tellWrong(what)
+		l.call.note("warning", l.place+"stream: "+what, "", code)
+		w = warned{code: code, at: time.Now()}
 	}
-	l.warned[code] = w
+	l.warned[what] = w
 }
 
-// tellWrong notes what the server did wrong and was not noted yet.
-func (l *link) tellWrong() {
-	for _, code := range slices.Sorted(maps.Keys(l.warned)) {
-		if n := l.warned[code].count; n > 0 {
-			l.call.note("warning", fmt.Sprintf("%sstream: %d more messages were wrong in this way", l.place, n), "", code)
-		}
+// tellWrong notes how often the server did something since the last warning.
+func (l *link) tellWrong(what string) {
+	if w := l.warned[what]; w.count > 0 {
+		l.call.note("warning", fmt.Sprintf("%sstream: %d times more: %s", l.place, w.count, what), "", w.code)
 	}
-}
-
-func again(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf("; %d times before that since the last warning", n)
 }

@@ -465,7 +465,7 @@ func TestASlowServerLosesSound(t *testing.T) {
 		for _, e := range c.events {
 			if e.Code == 31931 {
 				var n int
-				if _, err := fmt.Sscanf(e.Text[strings.Index(e.Text, "slow: "):], "slow: %d messages", &n); err != nil {
+				if _, err := fmt.Sscanf(e.Text[strings.Index(e.Text, "lost: "):], "lost: %d", &n); err != nil {
 					t.Error(e.Text, err)
 				}
 				lost += n
