@@ -62,7 +62,7 @@ func NewDetector(rate int) *Detector {
 	return &Detector{step: step, rate: float64(rate) / float64(step), sound: make([]float64, pcm.FrameLen(rate)/step)}
 }
 
-// Hear takes the next 20 ms and reports what tone they are. It costs 1 µs and
+// Hear takes the next 20 ms and reports what tone they are. It costs 2 µs and
 // does not allocate.
 func (d *Detector) Hear(f pcm.Frame) (t Tone, ok bool) {
 	if len(f) < len(d.sound)*d.step || len(d.sound) < 80 {
