@@ -267,6 +267,9 @@ func (a *app) message(event string, inside map[string]string) []byte {
 
 // decoding gives a function that makes sound of the payload of one track.
 func decoding(encoding string, rate int) (func([]byte) []int16, error) {
+	if rate < 8000 || rate > 48000 {
+		return nil, fmt.Errorf("the sound has a rate of %d Hz", rate)
+	}
 	switch encoding {
 	case "audio/x-mulaw", "PCMU":
 		return func(b []byte) []int16 { out := make([]int16, len(b)); g711.DecodeULaw(out, b); return out }, nil

@@ -162,6 +162,7 @@ func FuzzScript(f *testing.F) {
 		"0s call /a\n-- POST /a --\nstatus: 404\ndelay: 3s\nX: y\n\nbody\n-- GET /t --\ntone: 440Hz 2s\n-- want --\n0s POST /a\n",
 		"B is sip:bob@example.com\nB early 440Hz\nB answers after 3s\nC denied\nA referred 202, 100, 200 after 2s\n0s call /a\n1s C call /b\n2s B refer sip:c@d\n",
 		"server http://127.0.0.1:3000\r\n0s call /v\r\n1s tone 300Hz 20ms\r\n1s silence 1s\r\n", "0s call menu.xml\n-- want --",
+		"ears slow 1s\nvoice fails\n/m slow\n/m speaks L16 8000\n0s call /a\n1s says \"a b\" partials confidence 0.5 over 1s as \"c d\"\n1s /m words \"e f\" burst\n2s /m#2 tone 440Hz 1s\n3s /m close 1011\n",
 	} {
 		f.Add([]byte(seed))
 	}
