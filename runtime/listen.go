@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media/pcm"
@@ -18,12 +17,6 @@ import (
 
 // noEars is the warning where a document wants speech and nothing here hears it.
 const noEars = "no speech is heard: this server has no speech recognition; name a provider under ai.asr in the configuration"
-
-// How long after a voice begins or ends package vad says so.
-const (
-	voiceOnset = 40 * time.Millisecond
-	voiceHang  = 200 * time.Millisecond
-)
 
 // Listen hears what the caller says (verbs.Call).
 func (c *script) Listen(ctx context.Context, g *texml.Gather) (<-chan verbs.Heard, func()) {
@@ -121,9 +114,9 @@ func (v *voices) hear(f pcm.Frame) {
 	if speech == v.speaking {
 		return
 	}
-	now := verbs.Heard{Voice: verbs.Silent, Since: voiceHang}
+	now := verbs.Heard{Voice: verbs.Silent, Since: vad.Hang}
 	if speech {
-		now = verbs.Heard{Voice: verbs.Speaking, Since: voiceOnset}
+		now = verbs.Heard{Voice: verbs.Speaking, Since: vad.Onset}
 	}
 	select {
 	case v.news <- now:
