@@ -151,9 +151,6 @@ func (c *call) tellAMD(v amd.Verdict) {
 	if to.URL == "" && c.set.AMD.Async && c.set.Dialect == texml.Telnyx && slices.Contains(c.set.StatusEvents, "amd") {
 		to = c.set.StatusCallback
 	}
-	if to.URL == "" {
-		return
-	}
 	f := answeredBy(v)
 	f.Set("CallSid", c.rec.SID)
 	f.Set("AccountSid", c.rec.AccountSID)
@@ -161,12 +158,7 @@ func (c *call) tellAMD(v amd.Verdict) {
 		f.Set("CallSidLegacy", c.rec.SID)
 		f.Set("ConnectionId", connectionID(c.rec.AccountSID))
 	}
-	now := time.Now()
-	c.owe([]Callback{{
-		CallSID: c.rec.SID, AccountSID: c.rec.AccountSID,
-		URL: to.URL, Method: method(to.Method), Form: f.Encode(),
-		Token: c.s.NewID(""), Created: now, Due: now,
-	}})
+	c.owe(c.news(to, f))
 }
 
 // answeredBy is a verdict as both platforms tell it.

@@ -85,10 +85,18 @@ func (c *script) Post(n texml.Node, ref, m string, form url.Values) {
 		c.Warn(n, 11100, "nothing is told at "+ref+": "+err.Error())
 		return
 	}
+	c.save(c.news(Request{URL: to, Method: m}, c.params(form)))
+}
+
+// news is the callback that tells form at to; none when that has no URL.
+func (c *call) news(to Request, form url.Values) []Callback {
+	if to.URL == "" {
+		return nil
+	}
 	now := time.Now()
-	c.save([]Callback{{
+	return []Callback{{
 		CallSID: c.rec.SID, AccountSID: c.rec.AccountSID,
-		URL: to, Method: method(m), Form: c.params(form).Encode(),
+		URL: to.URL, Method: method(to.Method), Form: form.Encode(),
 		Token: c.s.NewID(""), Created: now, Due: now,
-	}})
+	}}
 }

@@ -245,10 +245,5 @@ func (s *siprec) tell(event string, more ...string) {
 	for i := 0; i < len(more); i += 2 {
 		f.Set(more[i], more[i+1])
 	}
-	c := s.call
-	c.owe([]Callback{{
-		CallSID: c.rec.SID, AccountSID: c.rec.AccountSID,
-		URL: s.told.URL, Method: method(s.told.Method), Form: f.Encode(),
-		Token: c.s.NewID(""), Created: now, Due: now,
-	}})
+	s.call.owe(s.call.news(s.told, f))
 }

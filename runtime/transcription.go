@@ -211,10 +211,5 @@ func (t *transcription) tell(event string, more url.Values) {
 		f.Set("SequenceId", strconv.Itoa(t.sequence))
 		f.Set("Timestamp", iso(now))
 	}
-	c := t.call
-	c.owe([]Callback{{
-		CallSID: c.rec.SID, AccountSID: c.rec.AccountSID,
-		URL: t.told.URL, Method: method(t.told.Method), Form: f.Encode(),
-		Token: c.s.NewID(""), Created: now, Due: now,
-	}})
+	t.call.owe(t.call.news(t.told, f))
 }
