@@ -158,7 +158,7 @@ func (s *Server) request(cb Callback, sign Signer) (r webhook.Request, err error
 	if u := form.Get("RecordingUrl"); u != "" {
 		form.Set("RecordingUrl", s.toldURL(cb.AccountSID, u, telnyx))
 	}
-	s.observe(cb, Event{Kind: "callback", Text: cb.Method + " " + webhook.Redact(cb.URL), Private: cb.Form})
+	s.observe(cb, Event{Kind: "callback", Text: cb.Method + " " + webhook.Redact(cb.URL), Private: withoutEntered(cb.Form)})
 	return webhook.Request{
 		URL: cb.URL, Method: cb.Method, Form: form, Sign: signer,
 		Header: http.Header{"I-Twilio-Idempotency-Token": {cb.Token}},

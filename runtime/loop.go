@@ -410,7 +410,11 @@ func form(f url.Values) string {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		fmt.Fprintf(&b, "%s=%s", name, strings.Join(f[name], ","))
+		value := strings.Join(f[name], ",")
+		if slices.Contains(enteredFields, name) {
+			value = "****"
+		}
+		fmt.Fprintf(&b, "%s=%s", name, value)
 	}
 	return b.String()
 }

@@ -36,8 +36,8 @@ func (g gather) Run(ctx context.Context, call Call) (Next, error) {
 		return Next{}, err
 	}
 	warn(call, g.Gather)
-	var prompts sync.WaitGroup
-	defer prompts.Wait() // the next verb must not speak over our prompt
+	var speaking sync.WaitGroup
+	defer speaking.Wait() // the next verb must not speak over our prompt
 	ctx, stop := context.WithCancel(ctx)
 	defer stop() // ends prompts, keys and ears; runs before Wait
 	in := &input{gather: g, call: call, speaking: true}
@@ -61,11 +61,11 @@ func (g gather) Run(ctx context.Context, call Call) (Next, error) {
 	prompting, hush := context.WithCancel(ctx)
 	defer hush()
 	prompted := make(chan error, 1)
-	prompts.Go(func() { prompted <- Guard(func() error { return g.prompt(prompting, call) }) })
+	speaking.Go(func() { prompted <- Guard(func() error { return prompts(prompting, call, g.Prompts, 13325) }) })
 	in.hush = func() {
 		if g.BargeIn {
 			hush()
-			prompts.Wait()
+			speaking.Wait()
 		}
 	}
 
@@ -119,20 +119,20 @@ func (g gather) Run(ctx context.Context, call Call) (Next, error) {
 	}
 }
 
-// prompt plays the nested verbs. All sounds are fetched before the first verb
-// runs, so that no pause falls between them; one that cannot be had is left
-// out.
-func (g gather) prompt(ctx context.Context, call Call) error {
+// prompts plays nested verbs. All sounds are fetched before the first verb runs,
+// so that no pause falls between them; one that cannot be had is left out.
+// WrongType is Twilio's code for a sound of a type that is not played.
+func prompts(ctx context.Context, call Call, nested []texml.Node, wrongType int) error {
 	sounds := map[texml.Node]Sound{}
-	for _, n := range g.Prompts {
+	for _, n := range nested {
 		if p, ok := n.(*texml.Play); ok {
-			sounds[n], _ = play{p, 13325}.sound(ctx, call)
+			sounds[n], _ = play{p, wrongType}.sound(ctx, call)
 		}
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 	}
-	for _, n := range g.Prompts {
+	for _, n := range nested {
 		var err error
 		if p, ok := n.(*texml.Play); !ok {
 			_, err = For(n).Run(ctx, call)

@@ -53,6 +53,14 @@ type Call interface {
 	// Keys are the keys the other side presses from now on, until ctx is done.
 	Keys(ctx context.Context) <-chan rune
 
+	// Secrets are Keys that nobody else gets: until ctx is done no key of the
+	// other side is told anywhere, and who listens beside hears silence.
+	Secrets(ctx context.Context) <-chan rune
+
+	// Payee finds the connector that p names and returns what pays there. An
+	// error is why there is none, and has been noted at p.
+	Payee(p *texml.Pay) (Charge, error)
+
 	// Dial calls the nouns of d, which are people, and joins the call to the
 	// first who answers until one of the two is gone.
 	Dial(ctx context.Context, d *texml.Dial) (Dialed, error)
@@ -220,6 +228,8 @@ func For(n texml.Node) Verb {
 		return leave{n}
 	case *texml.Pause:
 		return pause{n}
+	case *texml.Pay:
+		return pay{n}
 	case *texml.Play:
 		return play{n, 13420}
 	case *texml.Record:
@@ -232,6 +242,8 @@ func For(n texml.Node) Verb {
 		return reject{n}
 	case *texml.Say:
 		return say{n}
+	case *texml.Sms:
+		return sms{n}
 	case *texml.Start:
 		return start{n}
 	case *texml.Stop:
@@ -263,6 +275,8 @@ func Limits(n texml.Node) []Limit {
 		all.ofDial(n)
 	case *texml.Enqueue:
 		all.add(n, 14220, "<Enqueue> with a workflow or a task needs TaskRouter, which hookswitch has not; put the name of a queue inside", n.Queue == "")
+	case *texml.Pay:
+		all.ofPay(n)
 	case *texml.Play:
 		all.add(n, 90040, "<Play> cannot have a stored sound, as hookswitch stores none; write the URL of a file, without mediaStorage",
 			n.MediaStorage && n.Digits == "" && n.RingTone == "")
@@ -304,7 +318,11 @@ func (all *limits) ignore(n texml.Node, what string, asked bool) {
 }
 
 func (all *limits) skip(n texml.Node, name string) {
-	all.add(n, 0, "<"+name+"> is not supported by this version of hookswitch and is skipped", true)
+	what := ""
+	if name == "Suppression" {
+		what = ": no noise is taken out of the call"
+	}
+	all.add(n, 0, "<"+name+"> is not supported by this version of hookswitch and is skipped"+what, true)
 }
 
 // warn tells the call what of n it does not do.

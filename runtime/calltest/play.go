@@ -87,6 +87,7 @@ func play(t *testing.T, s *Script, env Env, base string, now time.Time) string {
 	conf := runtime.Config{
 		Web: staged{web, st}, Store: owed, Observe: tr.saw,
 		Dial:       st.dial,
+		Connectors: map[string]runtime.Connector{"Default": {Kind: "pay", URL: base + "/pay"}},
 		Recordings: recordings{store.MemoryRecordings(), tr},
 		PublicURL:  "http://hookswitch.test",
 		MaxCall:    s.limit + tie,
