@@ -21,12 +21,13 @@ test: tools
 	GOOS=darwin $(GO) build ./...
 	CGO_ENABLED=1 HOOKSWITCH_E2E=$(E2E) $(GO) test -race -timeout 12m ./...
 
-# sipp and baresip call the built binary and are called, sox reads recordings, flite and espeak-ng speak, an Express app
-# answers a call script.
+# sipp and baresip call the built binary and are called, sox reads recordings, flite and espeak-ng speak, pocketsphinx
+# listens, an Express app answers a call script, and one on ws talks with a call.
 E2E ?= 1
 tools:
-	@sh .ci/need flite:flite espeak-ng:espeak-ng sipp:sip-tester baresip:baresip-core sox:sox lame:lame node:nodejs npm:npm
-	cd testdata/express && npm ci --silent --no-audit --no-fund
+	@sh .ci/need flite:flite espeak-ng:espeak-ng sipp:sip-tester baresip:baresip-core sox:sox lame:lame node:nodejs npm:npm \
+	  'pocketsphinx_continuous:pocketsphinx pocketsphinx-en-us'
+	for app in express mediastream; do (cd testdata/$$app && npm ci --silent --no-audit --no-fund) || exit 1; done
 
 # What needs minutes: every fuzz target for $(FUZZ), one after the other.
 FUZZ ?= 10m
