@@ -46,6 +46,11 @@ func (r *recorder) write(queue <-chan save) {
 		if err != nil {
 			r.server.Log.Error("a call's record could not be stored", "call", sv.call.SID, "error", err)
 		}
+		if sv.recording != nil {
+			if _, ok := sv.recording.Ordered(); ok {
+				signal(r.server.transcripts)
+			}
+		}
 		if len(sv.callbacks) > 0 {
 			select {
 			case r.server.due <- struct{}{}:

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookswitch/hookswitch/ai"
@@ -92,8 +93,13 @@ type Server struct {
 	bridges   bridges
 	rooms     Rooms
 	due       chan struct{} // holds one value when a callback was queued
-	closed    chan struct{} // closed with the server
-	close     func()        // closes it, once
+	closed    chan struct{} // closed when nothing more comes to be told
+	end       func()        // closes it, once
+
+	transcripts  chan struct{} // holds one value when a transcript was ordered
+	transcribing atomic.Bool   // Transcribe runs, and calls end
+	closing      chan struct{} // closed when no more are ordered
+	close        func()        // closes it, once
 }
 
 // New returns a server. Close it when its calls are over.
@@ -113,8 +119,12 @@ func New(c Config) *Server {
 		clips:     newClips(128 << 20),
 		due:       make(chan struct{}, 1),
 		closed:    make(chan struct{}),
+
+		transcripts: make(chan struct{}, 1),
+		closing:     make(chan struct{}),
 	}
-	s.close = sync.OnceFunc(func() { close(s.closed) })
+	s.close = sync.OnceFunc(func() { close(s.closing) })
+	s.end = sync.OnceFunc(func() { close(s.closed) })
 	s.records = newRecorder(s)
 	s.queues = newQueues(c.NewID)
 	s.bridges.of = map[bridgeName]*bridge{}
@@ -125,11 +135,15 @@ func New(c Config) *Server {
 // Rooms are the conferences that are not over.
 func (s *Server) Rooms() Rooms { return s.rooms }
 
-// Close waits until the records of finished calls are stored. Then [Server.Deliver]
-// sends what is due and returns.
+// Close waits until the records of finished calls are stored. Then
+// [Server.Transcribe] makes the texts that are due and returns, and after it
+// [Server.Deliver] sends the callbacks that are.
 func (s *Server) Close() {
 	s.records.close()
 	s.close()
+	if !s.transcribing.Load() {
+		s.end()
+	}
 }
 
 // newID is prefix and 128 random bits, as the platforms write their SIDs.

@@ -87,6 +87,9 @@ func (c *script) newTake(n texml.Node, o takeOptions) *take {
 		t.mp3 = c.at(n)
 	}
 	t.tell(c, n, o)
+	if r, ok := n.(*texml.Record); ok && r.Transcription {
+		t.rec.Transcript = c.orderTranscript(r, t.rec.SID)
+	}
 	return t
 }
 

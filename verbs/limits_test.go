@@ -26,7 +26,7 @@ func TestLimits(t *testing.T) {
 		{"of <Conference>", `<Dial><Conference region="us1" eventCallbackUrl="/e" recordingConfigurationId="r">a</Conference></Dial>`,
 			[]string{"17: recordingConfigurationId" + ignored, "17: region" + ignored, "17: eventCallbackUrl" + ignored}},
 		{"of <Queue>", `<Dial><Queue reservationSid="W" postWorkActivitySid="A">a</Queue></Dial>`, []string{"17: reservationSid" + ignored, "17: postWorkActivitySid" + ignored}},
-		{"of <Record>", `<Record transcription="true" recordingConfigurationId="r"/>`, []string{"11: recordings are not transcribed", "11: recordingConfigurationId" + ignored}},
+		{"of <Record>", `<Record transcription="true" recordingConfigurationId="r"/>`, []string{"11: recordingConfigurationId" + ignored}},
 		{"of <Play>", `<Play mediaStorage="true">a</Play>`, []string{"11: <Play> cannot have a stored sound"}},
 		{"a <Play> that needs no sound", `<Play mediaStorage="true" digits="1">a</Play>`, nil},
 		{"of <Enqueue>", `<Enqueue workflowSid="WW1"/>`, []string{"11: <Enqueue> with a workflow"}},

@@ -135,7 +135,7 @@ func TestCheckTellsWhatACallOnlyWarnsOf(t *testing.T) {
 <Dial callReason="a"><Number machineDetection="Enable" detectionMode="Premium">+15550101</Number></Dial>
 <Dial><Client>joe</Client></Dial>
 <Gather><Play mediaStorage="true">hello</Play></Gather>
-<Record transcribe="true"/>
+<Record transcribe="true" recordingConfigurationId="r"/>
 </Response>`})
 	code, out, _ := checking("a.xml")
 	if code != 0 {
@@ -147,7 +147,7 @@ func TestCheckTellsWhatACallOnlyWarnsOf(t *testing.T) {
 		"a.xml:3:7: note: TeXML has no <Client>; TwiML has it, and it is understood here",
 		"a.xml:3:7: note: client:joe is not registered; phones cannot register with this version of hookswitch\n",
 		"a.xml:4:9: note: <Play> cannot have a stored sound",
-		"a.xml:5:1: note: recordings are not transcribed by this version of hookswitch",
+		"a.xml:5:1: note: recordingConfigurationId is not supported by this version of hookswitch and is ignored\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)

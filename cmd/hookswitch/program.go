@@ -56,8 +56,9 @@ type program struct {
 	placed     sync.WaitGroup  // calls, until they are over
 	calling    context.Context // of all calls
 	hangUp     context.CancelFunc
-	stop       context.CancelFunc // of the callbacks' delivery
+	stop       context.CancelFunc // of the delivery of callbacks, and the texts of recordings
 	delivered  chan error
+	texts      chan error     // the texts of recordings are made
 	following  sync.WaitGroup // of the addresses of trunks
 }
 
@@ -173,6 +174,8 @@ func start(ctx context.Context, cfg *Config, set setting, log *slog.Logger) (p *
 	deliver, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop, p.delivered = stop, make(chan error, 1)
 	go func() { p.delivered <- p.calls.Deliver(deliver, p.signer) }()
+	p.texts = make(chan error, 1)
+	go func() { p.texts <- p.calls.Transcribe(deliver) }()
 	if len(p.policy.Peers()) > 0 && !set.once {
 		p.following.Go(func() {
 			trunks.follow(deliver, log, func(now []netip.Prefix) { p.sip.SetACL(acl(cfg.SIP.ACL, now)) })
@@ -439,6 +442,7 @@ func (p *program) close() error {
 	}
 	if p.stop != nil {
 		late := time.AfterFunc(lastCallbacks, p.stop)
+		<-p.texts
 		<-p.delivered // each that is due has been tried
 		late.Stop()
 		p.stop()

@@ -114,12 +114,16 @@ func play(t *testing.T, s *Script, env Env, base string, now time.Time) string {
 		})
 	}()
 
+	transcribed := make(chan error, 1)
+	go func() { transcribed <- srv.Transcribe(ctx) }()
+
 	st.begin = func(p *phone, call action) { srv.Run(ctx, p, s.setup(p, call, account, base)) }
 	st.run()
 	st.free()
 	await(ctx, owed)
 	st.close()
 	stop()
+	<-transcribed
 	<-delivered
 	srv.Close()
 	pacer.Close()
@@ -127,14 +131,18 @@ func play(t *testing.T, s *Script, env Env, base string, now time.Time) string {
 	return tr.String()
 }
 
-// await waits until the callbacks that are due have been delivered. Those to be
-// tried again are not waited for.
+// await waits until the texts that are due have been made, and the callbacks
+// delivered. Those to be tried again are not waited for.
 func await(ctx context.Context, owed runtime.Store) {
 	for {
 		synctest.Wait()
-		at, ok, err := owed.NextDue(ctx)
-		if !ok || err != nil || at.After(time.Now()) {
-			return
+		now := time.Now()
+		texts, err := owed.PendingTranscripts(ctx, 1)
+		if err != nil || len(texts) == 0 || texts[0].Due.After(now) {
+			at, ok, err := owed.NextDue(ctx)
+			if !ok || err != nil || at.After(now) {
+				return
+			}
 		}
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -88,7 +88,8 @@ func (tr *trace) saw(sid string, e runtime.Event) {
 		form, _ := url.ParseQuery(e.Private)
 		l.text += " " + e.Text + tr.params(form, func(name string) bool { return slices.Contains(callbackShows, name) || tr.shows(name) })
 	case "warning", "error":
-		l.beside = e.Code == 15003 || e.Code == 16011 // a callback that was not taken
+		// A callback that was not taken, a recording that was not transcribed.
+		l.beside = e.Code == 15003 || e.Code == 16011 || e.Code == 13617 || e.Code == 13620
 		l.text += " " + e.Text
 		if code := fmt.Sprintf(" (%d)", e.Code); e.Code != 0 && !strings.HasSuffix(l.text, code) {
 			l.text += code
@@ -97,6 +98,7 @@ func (tr *trace) saw(sid string, e runtime.Event) {
 		l.request, _, _ = strings.Cut(e.Kind+" "+e.Text, "?")
 		fallthrough
 	default:
+		l.beside = e.Kind == "transcribed"
 		l.text = strings.TrimRight(l.text+" "+e.Text, " ")
 		l.text = strings.TrimRight(l.text+" "+e.Private, " ")
 	}
