@@ -192,6 +192,17 @@ func newBaresip(t *testing.T, hz float64) *baresip {
 // rate.
 func newBaresipIn(t *testing.T, codec string, rate int, hz float64) *baresip {
 	t.Helper()
+	sound := pcm.Silence(rate, time.Minute)
+	if hz != 0 {
+		sound = pcm.Tone(rate, time.Minute, 0.3, hz)
+	}
+	return newBaresipPlaying(t, codec, sound)
+}
+
+// newBaresipPlaying starts one that speaks that codec, whose samples are at the
+// rate of the sound that it plays.
+func newBaresipPlaying(t *testing.T, codec string, sound pcm.Clip) *baresip {
+	t.Helper()
 	dir := t.TempDir()
 	control, port := freeTCP(t), freeUDP(t)
 	modules, err := filepath.Glob("/usr/lib*/baresip/modules")
@@ -200,10 +211,6 @@ func newBaresipIn(t *testing.T, codec string, rate int, hz float64) *baresip {
 	}
 	if len(modules) == 0 {
 		t.Fatal("baresip is here but not its modules")
-	}
-	sound := pcm.Silence(rate, time.Minute)
-	if hz != 0 {
-		sound = pcm.Tone(rate, time.Minute, 0.3, hz)
 	}
 	plays := filepath.Join(dir, "plays.wav")
 	for name, text := range map[string]string{
@@ -223,7 +230,7 @@ ctrl_tcp_listen 127.0.0.1:%d
 sip_listen 127.0.0.1:%d
 net_interface 127.0.0.1
 `, modules[0], plays, dir, control, port),
-		"accounts":  fmt.Sprintf("<sip:phone@127.0.0.1>;regint=0;audio_codecs=%s/%d/1;answermode=auto\n", codec, rate),
+		"accounts":  fmt.Sprintf("<sip:phone@127.0.0.1>;regint=0;audio_codecs=%s/%d/1;answermode=auto\n", codec, sound.Rate),
 		"plays.wav": string(wav.Encode(sound)),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
