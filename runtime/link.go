@@ -57,14 +57,12 @@ type warned struct {
 func (m *mediaStream) run(ctx context.Context, socket webhook.Socket) error {
 	rate := m.leg.Stream().Rate()
 	l := &link{mediaStream: m, socket: socket, out: newOutbox(len(m.start.Tracks), rate), fed: make(chan struct{}, 1), warned: map[string]warned{}}
-	encoder, err := stream.NewEncoder(m.start.Format, rate)
-	if err != nil {
-		return err
-	}
 	if m.back != nil {
 		l.list = media.NewPlaylist(rate)
 		if !m.mp3 {
+			var err error
 			if l.decoder, err = stream.NewDecoder(*m.back, rate); err != nil {
+				socket.Close(1011, "")
 				return err
 			}
 		}
@@ -92,8 +90,7 @@ func (m *mediaStream) run(ctx context.Context, socket webhook.Socket) error {
 		}
 	})
 
-	err = l.write(ctx, open, live, encoder)
-	end(err)
+	end(l.write(ctx, open, live))
 	socket.Close(1000, "")
 	cut()
 	beside.Wait()
@@ -109,7 +106,7 @@ func (m *mediaStream) run(ctx context.Context, socket webhook.Socket) error {
 
 // write sends what there is to send until ctx is done, and then what is left of
 // it and the goodbye. It ends early when live does, or with an error.
-func (l *link) write(ctx, open, live context.Context, encoder *stream.Encoder) error {
+func (l *link) write(ctx, open, live context.Context) error {
 	wire := stream.New(l.start)
 	for _, first := range [][]byte{wire.Connected(), wire.Start()} {
 		if err := l.socket.Write(open, first); err != nil {
@@ -124,6 +121,8 @@ func (l *link) write(ctx, open, live context.Context, encoder *stream.Encoder) e
 		defer from(func(f pcm.Frame) { l.out.hear(track, f) })()
 	}
 	defer context.AfterFunc(live, l.out.close)()
+	var encoder *stream.Encoder
+	var rate int // of what it encodes
 	var piece sound
 	var payload, msg []byte
 	for {
@@ -136,6 +135,12 @@ func (l *link) write(ctx, open, live context.Context, encoder *stream.Encoder) e
 			msg = write(wire)
 		case ok:
 			var err error
+			if now := len(piece.samples) * int(time.Second/pcm.FrameTime); now != rate { // a re-INVITE changed the codec
+				if encoder, err = stream.NewEncoder(l.start.Format, now); err != nil {
+					return err
+				}
+				rate = now
+			}
 			if payload, err = encoder.Encode(payload, piece.samples); err != nil {
 				return err
 			}
