@@ -155,9 +155,11 @@ var engines = []string{
 }
 
 // engine reads the name of a speech engine. Older pages of Telnyx write them in
-// lower case, and as A (Google) and B (Telnyx).
+// lower case, and as A (Google) and B (Telnyx). A name that no platform has
+// stays as written: it may be that of a provider of the configuration.
 func engine(a attr) string {
-	switch v := strings.TrimSpace(a.value); v {
+	v := strings.TrimSpace(a.value)
+	switch v {
 	case "A", "google":
 		return "Google"
 	case "B", "telnyx":
@@ -165,5 +167,14 @@ func engine(a attr) string {
 	case "deepgram":
 		return "Deepgram"
 	}
-	return a.oneOf("", engines...)
+	if v == "" || templated(v) || slices.ContainsFunc(engines, func(known string) bool { return equalFold(v, known) }) {
+		return a.oneOf("", engines...)
+	}
+	fix := "write " + orList(engines) + ", or keep it if ai.asr of the configuration has a provider of that name"
+	if s := suggest(v, engines); s != "" {
+		fix = s
+	}
+	a.slip(Note, 0, a.name+"="+quoted(a.value)+" of <"+a.e.name+"> is no engine of the platforms; a provider of that name in ai.asr hears, or else the default one", fix,
+		"Telnyx uses its default and says nothing; Twilio logs a warning")
+	return v
 }

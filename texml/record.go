@@ -20,7 +20,7 @@ type Record struct {
 
 	Transcription            bool // transcription (Telnyx) or transcribe (Twilio)
 	TranscriptionCallback    string
-	TranscriptionEngine      string // Google, Telnyx or Deepgram
+	TranscriptionEngine      string // "": the default one
 	TranscriptionModel       string
 	TranscriptionLanguage    string
 	RecordingConfigurationID string
