@@ -84,6 +84,7 @@ func TestPictures(t *testing.T) {
 		{"a long line's start", long, texml.Pos{Line: 1, Col: 2}, "    1 | " + long[:99] + "…\n      |  ^\n"},
 		{"a long line's middle", long, texml.Pos{Line: 1, Col: 102}, "    1 | …" + long[62:160] + "…\n      | " + strings.Repeat(" ", 40) + "^\n"},
 		{"a password", `<Sip password="abc" x="1">`, texml.Pos{Line: 1, Col: 21}, "    1 | <Sip password=\"***\" x=\"1\">\n      |                     ^\n"},
+		{"a kind of token", `<Pay tokenType="one-time" paymentToken="abc">`, texml.Pos{Line: 1, Col: 6}, "    1 | <Pay tokenType=\"one-time\" paymentToken=\"***\">\n      |      ^\n"},
 		{"a key that is none of those", `<Gather finishOnKey="#">`, texml.Pos{Line: 1, Col: 9}, "    1 | <Gather finishOnKey=\"#\">\n      |         ^\n"},
 		{"a control character", "a\x1bb", texml.Pos{Line: 1, Col: 3}, "    1 | a b\n      |   ^\n"},
 		{"no such line", "a", texml.Pos{Line: 3, Col: 1}, ""},

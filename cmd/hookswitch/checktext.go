@@ -99,9 +99,13 @@ func picture(c checked, at texml.Pos) string {
 
 var password = regexp.MustCompile(`(?i)(password|secret|token)\w*\s*=\s*("[^"]*"|'[^']*')`)
 
-// hidden puts stars over passwords; everything stays where it is.
+// hidden puts stars over passwords; everything stays where it is. The tokenType
+// of <Pay> is none.
 func hidden(line []byte) []byte {
 	return password.ReplaceAllFunc(line, func(b []byte) []byte {
+		if bytes.HasPrefix(bytes.ToLower(b), []byte("tokentype")) {
+			return b
+		}
 		quote := bytes.IndexAny(b, `"'`)
 		return append(bytes.Clone(b[:quote+1]), append(bytes.Repeat([]byte("*"), len(b)-quote-2), b[len(b)-1])...)
 	})
