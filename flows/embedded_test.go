@@ -94,9 +94,12 @@ func TestWhatEmbeddedFlowsDo(t *testing.T) {
 		{"hours ask", "hours.xml", "", "redirect embed:///hours-answer.xml?open=yes"},
 		{"open", "hours-answer.xml?open=yes", "", "say Good news: we are open.; redirect embed:///menu.xml"},
 		{"closed", "hours-answer.xml?open=no", "", "say We are closed. Our hours are Monday to Friday, from nine to five. Please call again. Goodbye."},
-		{"a mailbox", "voicemail.xml", "", "say Nobody can take your call right now, and this mailbox cannot record yet.; gather embed:///voicemail-saved.xml; " +
-			"prompt Please key in the number we can reach you at, and then press the hash key.; say I did not get a number. Please call again. Goodbye."},
-		{"a number to call back", "voicemail-saved.xml", "42", "say You keyed in 4 2. Thank you. Goodbye."},
+		{"a mailbox", "voicemail.xml", "", "say Nobody can take your call right now. Please speak after the beep, and press the hash key when you are done.; *texml.Record"},
+		{"a message", "voicemail-saved.xml?RecordingUrl=u", "", "say Your message has been kept. Thank you. Goodbye."},
+		{"no message", "voicemail-saved.xml", "", "say There was no message. Goodbye."},
+		{"a question", "ask.xml", "", "gather embed:///ask-answer.xml; prompt Where would you like to travel? Say the name of a city, or press a key.; say I did not hear anything. Goodbye."},
+		{"a spoken answer", "ask-answer.xml?SpeechResult=Rome", "", "say I heard Rome. Have a good journey."},
+		{"a key for an answer", "ask-answer.xml", "2", "say You pressed 2. Have a good journey."},
 	} {
 		for _, d := range dialects {
 			got := strings.Join(outline(t, d, "embed:///"+c.url, c.digits), "; ")
@@ -108,7 +111,7 @@ func TestWhatEmbeddedFlowsDo(t *testing.T) {
 }
 
 func TestEveryEmbeddedFlowIsTried(t *testing.T) {
-	if got, want := strings.Join(names(), " "), "hello.xml hours-answer.xml hours.xml menu-choice.xml menu.xml voicemail-saved.xml voicemail.xml"; got != want {
+	if got, want := strings.Join(names(), " "), "ask-answer.xml ask.xml hello.xml hours-answer.xml hours.xml menu-choice.xml menu.xml voicemail-saved.xml voicemail.xml"; got != want {
 		t.Errorf("got %s, want %s; add the new one to the tests above", got, want)
 	}
 }

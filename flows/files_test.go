@@ -175,7 +175,7 @@ func TestAdd(t *testing.T) {
 		{"no such file", "none.xml", "", "none.xml"},
 		{"an embedded flow", "embed:hello.xml", "embed:///hello.xml", ""},
 		{"an embedded flow by URL", "embed:///menu.xml", "embed:///menu.xml", ""},
-		{"no such embedded flow", "embed:none.xml", "", "there are hello.xml"},
+		{"no such embedded flow", "embed:none.xml", "", "there are ask-answer.xml, ask.xml, hello.xml"},
 	} {
 		f := new(Files)
 		got, err := f.Add(c.flow)

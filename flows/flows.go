@@ -8,7 +8,7 @@ package flows
 import "embed"
 
 // embedded holds the example flows. Each is a lesson that can be called:
-// hello.xml, menu.xml, hours.xml, voicemail.xml, and the documents they lead to.
+// hello.xml, menu.xml, hours.xml, voicemail.xml, ask.xml, and the documents they lead to.
 //
 //go:embed *.xml
 var embedded embed.FS
