@@ -156,6 +156,7 @@ func (s *paySession) run(ctx context.Context, charge Charge) (err error) {
 		return nil
 	}
 	s.paid, err = charge(ctx, s.is)
+	s.hide()
 	switch {
 	case err != nil:
 		s.result, s.code, s.message = refused, notAnswered, "the payment connector gave no answer that can be used"
@@ -168,6 +169,20 @@ func (s *paySession) run(ctx context.Context, charge Charge) (err error) {
 		s.result = paid
 	}
 	return context.Cause(ctx)
+}
+
+// hide takes numbers that were entered out of what the connector says of them.
+func (s *paySession) hide() {
+	for _, number := range []string{s.is.CardNumber, s.is.BankAccount} {
+		if number == "" {
+			continue
+		}
+		for name, value := range s.paid.Parameters {
+			s.paid.Parameters[name] = strings.ReplaceAll(value, number, "***")
+		}
+		s.paid.Code = strings.ReplaceAll(s.paid.Code, number, "***")
+		s.paid.Message = strings.ReplaceAll(s.paid.Message, number, "***")
+	}
 }
 
 // ask takes one step, in as many attempts as there are. The result is "" when it
