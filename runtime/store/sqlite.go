@@ -50,8 +50,9 @@ func open(path string) (*DB, error) {
 		return nil, err
 	}
 	// FULL makes each commit wait for the disk; with NORMAL a power cut could
-	// take the last ones back after they were acknowledged.
-	const pragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
+	// take the last ones back after they were acknowledged. secure_delete puts
+	// zeros over what is deleted: a callback may hold what a caller said.
+	const pragmas = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_txlock=immediate"
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + pragmas
 	write, err := sql.Open("sqlite", name)
 	if err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -177,6 +178,41 @@ func TestADatabaseOfANewerVersionIsLeftAlone(t *testing.T) {
 	}
 	if _, err := Open("sqlite://" + path); err == nil || !strings.Contains(err.Error(), "newer hookswitch") {
 		t.Errorf("got %v, want a newer hookswitch", err)
+	}
+}
+
+// A callback holds what a caller has said or pressed.
+func TestADeliveredCallbackLeavesNothingOnDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "calls.db")
+	db, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var callbacks []runtime.Callback
+	for i := range 100 {
+		c := owed("http://a/", noon)
+		c.Form = fmt.Sprintf("SpeechResult=pelican%d", i)
+		callbacks = append(callbacks, c)
+	}
+	save(t, db, record("AC1", "CA1", noon), nil, callbacks...)
+	for range 99 {
+		due, err := db.Due(t.Context(), noon, 1, nil)
+		if err != nil || len(due) != 1 {
+			t.Fatalf("due: %d callbacks, %v", len(due), err)
+		}
+		if err := db.Delivered(t.Context(), due[0].ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bytes.Count(file, []byte("pelican")); got != 1 {
+		t.Errorf("the words of %d callbacks are in the file, want those of the one that is owed", got)
 	}
 }
 
