@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,12 +31,14 @@ With --target it calls another server instead, to compare. That one should answe
 at once and play for a minute; where it plays 440 Hz and changes to 1600 Hz at the
 key 1, the row for keys is measured too. --pid names its process, for CPU and memory.
 
-With --bridged, --dials or --rooms it measures these in place of all others:
+With one of these it measures what they name, in place of all others:
 
   hookswitch bench --bridged 100,200 --dials   calls the server dials somebody for
   hookswitch bench --bridged 200 --transcode   the callees speak A-law, the callers μ-law
   hookswitch bench --bridged 200 --record      both sides of each call are recorded
   hookswitch bench --rooms 3,10,50             conferences of so many, 100 calls or more in all
+  hookswitch bench --streams 1,50,100          calls connected to a media stream that sends their sound back
+  hookswitch bench --speech                    from a text to its first frame, and the detector of speech
 
 Each frame carries its number as sound, so the delay of a bridge is that of every
 frame, from one telephone to the other. A --target is to dial the callees that
@@ -57,6 +60,9 @@ type benchFlags struct {
 	rooms             []int // members of each conference
 	transcode, record bool
 	callee            string // where the callees wait
+
+	streams []int // calls at once that are connected to a stream
+	speech  bool
 
 	quick      bool
 	jsonOutput bool
@@ -85,6 +91,8 @@ func parseBenchFlags(args []string, errOut io.Writer) (benchFlags, error) {
 	bridged := flags.String("bridged", "", "bridged calls at once, rows for each `number`")
 	flags.BoolVar(&b.dials, "dials", false, "how fast the server dials, and how often a second")
 	rooms := flags.String("rooms", "", "members of a conference, rows for each `number`")
+	streams := flags.String("streams", "", "calls at once on a media stream, rows for each `number`")
+	flags.BoolVar(&b.speech, "speech", false, "from a text to its first frame, and the detector of speech")
 	flags.BoolVar(&b.transcode, "transcode", false, "callees speak another codec than callers")
 	flags.BoolVar(&b.record, "record", false, "record what is bridged, and the conferences")
 	flags.StringVar(&b.callee, "callee", "127.0.0.1:0", "`host:port` where callees wait; port 0 is any")
@@ -112,6 +120,7 @@ func parseBenchFlags(args []string, errOut io.Writer) (benchFlags, error) {
 		{"calls", *calls, mostBenchCalls, &b.calls},
 		{"bridged", *bridged, mostBenchCalls, &b.bridged},
 		{"rooms", *rooms, mostRoomMembers, &b.rooms},
+		{"streams", *streams, mostBenchCalls, &b.streams},
 	} {
 		if list.text == "" && list.flag != "calls" {
 			continue
@@ -134,19 +143,22 @@ func parseBenchFlags(args []string, errOut io.Writer) (benchFlags, error) {
 		return b, fmt.Errorf("--seconds %d: 1 to %d", b.seconds, mostBenchSeconds)
 	case b.pid != 0 && b.target == "":
 		return b, errors.New("--pid goes with --target; our own server's process is known")
-	case (b.transcode || b.record) && !b.parties():
+	case (b.transcode || b.record) && len(b.bridged) == 0 && !b.dials && len(b.rooms) == 0:
 		return b, errors.New("--transcode and --record go with --bridged, --dials or --rooms")
 	case b.target != "" && (len(b.bridged) > 0 || b.dials) && strings.HasSuffix(b.callee, ":0"):
 		return b, errors.New("--callee names the host:port that the target dials")
 	case b.target != "" && len(b.rooms) > 0:
 		return b, errors.New("--rooms goes without --target: only our own server can be told who meets where")
+	case b.target != "" && (len(b.streams) > 0 || b.speech):
+		return b, errors.New("--streams and --speech go without --target: only our own server can be told of the stream")
 	}
 	return b, nil
 }
 
-// parties reports whether the rows of calls with others are asked for, and no
-// others.
-func (b benchFlags) parties() bool { return len(b.bridged) > 0 || b.dials || len(b.rooms) > 0 }
+// some reports whether the rows of certain flags are asked for, and no others.
+func (b benchFlags) some() bool {
+	return len(b.bridged) > 0 || b.dials || len(b.rooms) > 0 || len(b.streams) > 0 || b.speech
+}
 
 // enoughFiles reports whether the server may open the files that the calls
 // need: two a stream, and one for a recording.
@@ -156,8 +168,8 @@ func enoughFiles(b benchFlags) error {
 		return err
 	}
 	calls, each := b.calls, 2
-	if b.parties() {
-		calls, each = b.bridged, 5
+	if b.some() {
+		calls, each = slices.Concat(b.bridged, b.streams), 5
 	}
 	for _, n := range calls {
 		if need := uint64(each*n + 100); need > limit.Max {
@@ -224,8 +236,14 @@ func measure(ctx context.Context, flags benchFlags, progress func(string)) (rows
 	defer func() { stopClock(); <-stopped }()
 
 	b := &benchRun{flags: flags, progress: progress, self: self, hook: hook, data: data, clock: clock}
-	if flags.parties() {
+	if flags.some() {
 		err = b.parties(ctx)
+		if err == nil {
+			err = b.streams(ctx)
+		}
+		if err == nil && flags.speech {
+			err = b.speech(ctx)
+		}
 		return b.rows, err
 	}
 	err = b.on(ctx, fmt.Sprintf("light load: 50 calls a second for %d s", flags.seconds), "/voice", nil, func(c *callers) ([]benchRow, error) {

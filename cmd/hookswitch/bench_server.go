@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -130,8 +131,10 @@ func privateAddress() (netip.AddrPort, error) {
 // benchWebhook answers the server's requests over loopback with the bench's flow
 // until stop is called: at /voice a tone that a key stops, then another one; at
 // /dial a call to the SIP URI callee; at /room conferences of so many members,
-// one after another. The last two are recorded as record says.
-func benchWebhook() (url string, stop func(), err error) {
+// one after another. The last two are recorded as record says. At /stream calls are
+// connected to a socket that sends back every so many frames of what the caller
+// says, and beside it there is a provider's voice that speaks at once.
+func benchWebhook() (at string, stop func(), err error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
@@ -168,15 +171,21 @@ func benchWebhook() (url string, stop func(), err error) {
 		xml(w, fmt.Sprintf(`<Dial><Conference beep="false" record="%s">room-%d</Conference></Dial>`,
 			html.EscapeString(r.FormValue("record")), (entered.Add(1)-1)/int64(members)))
 	})
+	mux.HandleFunc("/stream", func(w http.ResponseWriter, r *http.Request) {
+		xml(w, fmt.Sprintf(`<Connect><Stream url="ws://%s/echo?every=%s" bidirectionalMode="rtp"/></Connect>`, l.Addr(), url.QueryEscape(r.FormValue("every"))))
+	})
+	mux.HandleFunc("/echo", streamEcho)
+	mux.Handle("POST /v1/audio/speech", instantVoice())
 	mux.Handle("/prompt.wav", tone(promptTone))
 	mux.Handle("/changed.wav", tone(changedTone))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	serving, cancel := context.WithCancel(context.Background())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return serving }}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		server.Serve(l) // until Close
 	}()
-	return "http://" + l.Addr().String(), func() { server.Close(); <-ended }, nil
+	return "http://" + l.Addr().String(), func() { cancel(); server.Close(); <-ended }, nil
 }
 
 // cpuTime is the user and system time that the process has used so far, by
