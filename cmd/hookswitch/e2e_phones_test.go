@@ -203,6 +203,19 @@ func newBaresipIn(t *testing.T, codec string, rate int, hz float64) *baresip {
 // rate of the sound that it plays.
 func newBaresipPlaying(t *testing.T, codec string, sound pcm.Clip) *baresip {
 	t.Helper()
+	var err error
+	for range 3 { // another program may take a port before baresip does
+		var b *baresip
+		if b, err = startBaresip(t, codec, sound); err == nil {
+			return b
+		}
+	}
+	t.Fatalf("baresip does not listen for commands: %v", err)
+	return nil
+}
+
+func startBaresip(t *testing.T, codec string, sound pcm.Clip) (*baresip, error) {
+	t.Helper()
 	dir := t.TempDir()
 	control, port := freeTCP(t), freeUDP(t)
 	modules, err := filepath.Glob("/usr/lib*/baresip/modules")
@@ -260,12 +273,12 @@ net_interface 127.0.0.1
 		<-ticks.C
 	}
 	if err != nil {
-		t.Fatalf("baresip does not listen for commands: %v", err)
+		return nil, err
 	}
 	read := make(chan struct{})
 	go func() { defer close(read); b.read() }()
 	t.Cleanup(func() { b.conn.Close(); <-read })
-	return b
+	return b, nil
 }
 
 // read takes netstrings of JSON, "12:{"event":...},", and keeps the events.
