@@ -13,9 +13,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hookswitch/hookswitch/ai"
+	"github.com/hookswitch/hookswitch/ai/internal/wire"
 )
 
 // errTooMuch is what the body of an answer over maxMessage ends with.
@@ -103,7 +103,7 @@ func (s *service) refused(resp *http.Response) *ai.Error {
 	_ = json.Unmarshal(b, &body)
 	said := strings.TrimSpace(strconv.Itoa(resp.StatusCode) + " " + body.Error.code())
 	e := s.refusal(resp.StatusCode, said, body.Error)
-	e.After = retryAfter(resp.Header)
+	e.After = wire.RetryAfter(resp.Header)
 	return e
 }
 
@@ -149,22 +149,6 @@ func (s *service) matter() string {
 		return "text"
 	}
 	return "sound"
-}
-
-// retryAfter is when to come again by RFC 9110 section 10.2.3, or by
-// retry-after-ms where that is sent; at most an hour.
-func retryAfter(h http.Header) time.Duration {
-	var d time.Duration
-	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil {
-		d = time.Duration(min(ms, 1e9) * float64(time.Millisecond))
-	} else if v := h.Get("Retry-After"); v != "" {
-		if sec, err := strconv.ParseFloat(v, 64); err == nil {
-			d = time.Duration(min(sec, 1e6) * float64(time.Second))
-		} else if at, err := http.ParseTime(v); err == nil {
-			d = time.Until(at)
-		}
-	}
-	return min(max(0, d), time.Hour)
 }
 
 // bounded is a body that ends with errTooMuch after n bytes.

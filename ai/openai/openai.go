@@ -9,24 +9,21 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
-	wire "github.com/sashabaranov/go-openai"
+	api "github.com/sashabaranov/go-openai"
 
 	"github.com/hookswitch/hookswitch/ai"
+	"github.com/hookswitch/hookswitch/ai/internal/wire"
 	"github.com/hookswitch/hookswitch/media/pcm"
 )
 
 // DefaultURL is the BaseURL of OpenAI itself.
 const DefaultURL = "https://api.openai.com/v1"
 
-const (
-	defaultTimeout = 10 * time.Second
-	maxMessage     = 1 << 20 // bytes of an answer that is text
-)
+const maxMessage = 1 << 20 // bytes of an answer that is text
 
 // Config is one provider as the configuration names it. Its zero value is
 // OpenAI itself without a key.
@@ -61,13 +58,13 @@ type Config struct {
 // service is what all that ask one provider have in common.
 type service struct {
 	Config
-	section string          // of the configuration: "tts", "asr"
-	own     *http.Transport // nil when Config has HTTP
-	api     *wire.Client
+	section string // of the configuration: "tts", "asr"
+	own     bool   // HTTP is ours to close
+	api     *api.Client
 }
 
 func newService(c Config, section, model string) *service {
-	s := &service{Config: c, section: section}
+	s := &service{Config: c, section: section, own: c.HTTP == nil}
 	if s.Name == "" {
 		s.Name = "openai"
 	}
@@ -79,42 +76,19 @@ func newService(c Config, section, model string) *service {
 		s.Model = model
 	}
 	if s.Timeout <= 0 {
-		s.Timeout = defaultTimeout
+		s.Timeout = wire.Patience
 	}
 	if s.Speech == nil {
 		s.Speech = func(int) func(pcm.Frame) bool {
 			return func(f pcm.Frame) bool { return pcm.Level(f) > -45 }
 		}
 	}
-	client := http.Client{}
-	if c.HTTP != nil {
-		client = *c.HTTP
-	} else {
-		s.own = newTransport()
-		client.Transport = s.own
-	}
-	// A redirect would make a GET of the POST, and may lead the text astray.
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	s.HTTP = &client
+	s.HTTP = wire.Client(c.HTTP)
 
-	api := wire.DefaultConfig(s.APIKey)
-	api.BaseURL, api.HTTPClient = s.BaseURL, doer{s}
-	s.api = wire.NewClientWithConfig(api)
+	requests := api.DefaultConfig(s.APIKey)
+	requests.BaseURL, requests.HTTPClient = s.BaseURL, doer{s}
+	s.api = api.NewClientWithConfig(requests)
 	return s
-}
-
-func newTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    8,
-		IdleConnTimeout:        90 * time.Second,
-		TLSHandshakeTimeout:    5 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		// A warm connection that died unseen is found before it is needed.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
-	}
 }
 
 // Warm opens a connection, so that the first words need not wait for one, and
@@ -146,10 +120,11 @@ func (s *service) Warm(ctx context.Context) error {
 }
 
 // Close lets go of the warm connections. Requests under way go on.
-func (s *service) Close() {
-	if s.own != nil {
-		s.own.CloseIdleConnections()
+func (s *service) Close() error {
+	if s.own {
+		s.HTTP.CloseIdleConnections()
 	}
+	return nil
 }
 
 func (s *service) authorize(h http.Header) {

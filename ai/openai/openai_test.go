@@ -34,8 +34,9 @@ func TestWarmConnectionIsUsed(t *testing.T) {
 	defer web.Close()
 
 	v := NewTTS(Config{BaseURL: web.URL})
-	v.own.TLSClientConfig = web.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
-	v.own.TLSClientConfig.NextProtos = nil // as in a transport of nobody's making
+	ours := v.HTTP.Transport.(*http.Transport)
+	ours.TLSClientConfig = web.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	ours.TLSClientConfig.NextProtos = nil // as in a transport of nobody's making
 	if err := v.Warm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func TestWarmConnectionIsUsed(t *testing.T) {
 	var sound []byte
 	server.Realtime = script{"update": {updated}, "commit": {commit, final}}.serve(&told, &sound)
 	a := NewRealtimeASR(Config{BaseURL: web.URL})
-	a.own.TLSClientConfig = v.own.TLSClientConfig
+	a.HTTP.Transport.(*http.Transport).TLSClientConfig = ours.TLSClientConfig
 	frames := make(chan pcm.Frame, 1)
 	frames <- pcm.Tone(lineRate, pcm.FrameTime, 0.5, 440).Samples
 	close(frames)

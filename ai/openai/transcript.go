@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	wire "github.com/sashabaranov/go-openai"
+	api "github.com/sashabaranov/go-openai"
 
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media/pcm"
@@ -36,21 +36,21 @@ func (a *ASR) transcribe(ctx context.Context, h ai.Hearing, clip pcm.Clip, final
 	if short := clip.Rate/2 - len(clip.Samples); short > 0 {
 		clip.Samples = append(clip.Samples, make([]int16, short)...)
 	}
-	req := wire.AudioRequest{
+	req := api.AudioRequest{
 		Model:    a.model(h),
 		FilePath: "speech.wav",
 		Reader:   wavFile{bytes.NewReader(wav.Encode(clip))},
 		Prompt:   a.prompt(h),
 		Language: languageCode(cmp.Or(h.Language, a.Language)),
-		Format:   wire.AudioResponseFormatJSON,
+		Format:   api.AudioResponseFormatJSON,
 	}
 	// The models that came after Whisper answer nothing but json.
 	if final && !strings.HasPrefix(req.Model, "gpt-") {
-		req.Format = wire.AudioResponseFormatVerboseJSON
-		req.TimestampGranularities = []wire.TranscriptionTimestampGranularity{wire.TranscriptionTimestampGranularitySegment}
+		req.Format = api.AudioResponseFormatVerboseJSON
+		req.TimestampGranularities = []api.TranscriptionTimestampGranularity{api.TranscriptionTimestampGranularitySegment}
 		// Telnyx refuses a request for words.
-		if req.Model == wire.Whisper1 || a.Extra["words"] == "true" {
-			req.TimestampGranularities = append(req.TimestampGranularities, wire.TranscriptionTimestampGranularityWord)
+		if req.Model == api.Whisper1 || a.Extra["words"] == "true" {
+			req.TimestampGranularities = append(req.TimestampGranularities, api.TranscriptionTimestampGranularityWord)
 		}
 	}
 	resp, err := a.api.CreateTranscription(ctx, req)
@@ -61,7 +61,7 @@ func (a *ASR) transcribe(ctx context.Context, h ai.Hearing, clip pcm.Clip, final
 }
 
 // read takes what is of use from an answer about a clip of that length.
-func read(resp wire.AudioResponse, length time.Duration) transcript {
+func read(resp api.AudioResponse, length time.Duration) transcript {
 	t := transcript{text: strings.TrimSpace(resp.Text)}
 	var kept []string
 	var made [][2]float64 // stretches of words that nobody said

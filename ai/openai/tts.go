@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode"
 
-	wire "github.com/sashabaranov/go-openai"
+	api "github.com/sashabaranov/go-openai"
 
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media/pcm"
@@ -68,12 +68,12 @@ func (v *voicing) say(ctx context.Context, s ai.Speech, text string) error {
 	t := v.tts
 	ctx, w := t.watch(ctx)
 	defer w.stop()
-	resp, err := t.api.CreateSpeech(ctx, wire.CreateSpeechRequest{
-		Model:          wire.SpeechModel(t.Model),
+	resp, err := t.api.CreateSpeech(ctx, api.CreateSpeechRequest{
+		Model:          api.SpeechModel(t.Model),
 		Input:          text,
-		Voice:          wire.SpeechVoice(cmp.Or(s.Voice, t.Voice, "alloy")),
+		Voice:          api.SpeechVoice(cmp.Or(s.Voice, t.Voice, "alloy")),
 		Instructions:   t.Extra["instructions"],
-		ResponseFormat: wire.SpeechResponseFormatPcm,
+		ResponseFormat: api.SpeechResponseFormatPcm,
 		Speed:          speed(s.Rate),
 	})
 	if err != nil {

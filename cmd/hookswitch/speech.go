@@ -108,7 +108,7 @@ func (s *speech) voices(c AIConfig, log *slog.Logger) (voices []ai.NamedTTS) {
 		case "openai":
 			t := openai.NewTTS(openai.Config{Name: name, BaseURL: p.BaseURL, APIKey: p.APIKey, Model: p.Model, Voice: p.Voice, Language: p.Language, Timeout: p.Timeout, Extra: p.Extra})
 			v.TTS = t
-			s.shut = append(s.shut, func() error { t.Close(); return nil })
+			s.shut = append(s.shut, t.Close)
 		case "deepgram":
 			t := deepgram.NewTTS(deepgram.Config{Name: name, BaseURL: p.BaseURL, APIKey: p.APIKey, Model: p.Model, Voice: p.Voice, Language: p.Language, Timeout: p.Timeout, Extra: p.Extra})
 			v.TTS, v.Voice = t, cmp.Or(p.Voice, p.Model) // the same to Deepgram
@@ -150,11 +150,11 @@ func (s *speech) listeners(c AIConfig) (ears []ai.NamedASR) {
 		case "openai":
 			a := openai.NewASR(openai.Config{Name: name, BaseURL: p.BaseURL, APIKey: p.APIKey, Model: p.Model, Language: p.Language, Timeout: p.Timeout, Extra: p.Extra, Speech: detector})
 			e.ASR = a
-			s.shut = append(s.shut, func() error { a.Close(); return nil })
+			s.shut = append(s.shut, a.Close)
 		case "openai-realtime":
 			a := openai.NewRealtimeASR(openai.Config{Name: name, BaseURL: p.BaseURL, APIKey: p.APIKey, Model: p.Model, Language: p.Language, Timeout: p.Timeout, Extra: p.Extra, Speech: detector})
 			e.ASR = a
-			s.shut = append(s.shut, func() error { a.Close(); return nil })
+			s.shut = append(s.shut, a.Close)
 		case "deepgram":
 			a := deepgram.NewASR(deepgram.Config{Name: name, BaseURL: p.BaseURL, APIKey: p.APIKey, Model: p.Model, Language: p.Language, Timeout: p.Timeout, Extra: p.Extra})
 			e.ASR = a

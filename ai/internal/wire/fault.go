@@ -88,7 +88,7 @@ func (p Provider) Refusal(resp *http.Response) *ai.Error {
 	if e.Kind == ai.Auth && (strings.Contains(code, "voice") || p.Picky && resp.StatusCode == 403) {
 		e.Kind, e.Fix = ai.Unsupported, p.fix(ai.Unsupported)
 	}
-	e.After = retryAfter(resp.Header.Get("Retry-After"))
+	e.After = RetryAfter(resp.Header)
 	return e
 }
 
@@ -163,14 +163,20 @@ func refusalCode(body io.Reader) string {
 	return code
 }
 
-// retryAfter reads the seconds of a Retry-After header, up to an hour; 0 for
-// none and for a date.
-func retryAfter(s string) time.Duration {
-	seconds, err := strconv.Atoi(s)
-	if err != nil || seconds < 0 {
-		return 0
+// RetryAfter is when to come again by RFC 9110 section 10.2.3, or by
+// retry-after-ms where that is sent; at most an hour, and 0 for nonsense.
+func RetryAfter(h http.Header) time.Duration {
+	var d time.Duration
+	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil {
+		d = time.Duration(min(max(0, ms), 1e9) * float64(time.Millisecond))
+	} else if v := h.Get("Retry-After"); v != "" {
+		if sec, err := strconv.ParseFloat(v, 64); err == nil {
+			d = time.Duration(min(max(0, sec), 1e6) * float64(time.Second))
+		} else if at, err := http.ParseTime(v); err == nil {
+			d = time.Until(at)
+		}
 	}
-	return min(time.Hour, time.Duration(seconds)*time.Second)
+	return min(max(0, d), time.Hour)
 }
 
 // closeCode is Deepgram's code at the begin of a close reason: NET-0001.

@@ -36,26 +36,35 @@ type Provider struct {
 // NewProvider is the provider of a section, "asr" or "tts". A timeout of 0 is
 // Patience; a nil client is one of its own.
 func NewProvider(section, name string, timeout time.Duration, client *http.Client) Provider {
-	p := Provider{name: name, key: "ai." + section + "." + name, timeout: cmp.Or(timeout, Patience), http: client}
-	if client == nil {
-		p.http, p.own = newClient(), true
-	}
-	return p
+	return Provider{name: name, key: "ai." + section + "." + name, timeout: cmp.Or(timeout, Patience), http: Client(client), own: client == nil}
 }
 
-// newClient keeps connections warm for as long as the pauses of a call last,
-// and remembers TLS sessions for when they are longer. It has no time limit of
-// its own, which would cut streams.
-func newClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		ForceAttemptHTTP2:   true,
-		MaxIdleConnsPerHost: 8,
-		IdleConnTimeout:     5 * time.Minute,
-		TLSHandshakeTimeout: 5 * time.Second,
-		TLSClientConfig:     &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(16)},
-	}}
+// Client is c, or for nil one with warm connections, made to follow no
+// redirects: one would make a GET of a POST, and may lead text and key astray.
+//
+// Its connections stay for as long as the pauses of a call last, and TLS
+// sessions are remembered for when they are longer. It has no time limit of its
+// own, which would cut streams.
+func Client(c *http.Client) *http.Client {
+	var own http.Client
+	if c != nil {
+		own = *c
+	} else {
+		own.Transport = &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+			ForceAttemptHTTP2:      true,
+			MaxIdleConnsPerHost:    8,
+			IdleConnTimeout:        5 * time.Minute,
+			TLSHandshakeTimeout:    5 * time.Second,
+			TLSClientConfig:        &tls.Config{ClientSessionCache: tls.NewLRUClientSessionCache(16)},
+			MaxResponseHeaderBytes: 64 << 10,
+			// A warm connection that died unseen is found before it is needed.
+			HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
+		}
+	}
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &own
 }
 
 // Close lets go of warm connections. What is under way goes on.

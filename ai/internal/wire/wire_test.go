@@ -164,8 +164,8 @@ func TestNumbersThatMakeNoSense(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	for s, want := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "-1": 0, "999999": time.Hour, "Wed, 21 Oct 2026 07:28:00 GMT": 0} {
-		if got := retryAfter(s); got != want {
+	for s, want := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "-1": 0, "999999": time.Hour, "NaN": 0, "Wed, 21 Oct 2020 07:28:00 GMT": 0} {
+		if got := RetryAfter(http.Header{"Retry-After": {s}}); got != want {
 			t.Errorf("%q: %v, want %v", s, got, want)
 		}
 	}
