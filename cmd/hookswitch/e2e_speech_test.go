@@ -95,8 +95,8 @@ func testSpeaks(t *testing.T, program string) {
 	}
 }
 
-// testListens has callers say a word each to a <Gather>, whose ears are a
-// server with the API of OpenAI and pocketsphinx in it.
+// testListens has callers say a word each into the prompt of a <Gather>, whose
+// ears are a server with the API of OpenAI and pocketsphinx in it.
 func testListens(t *testing.T, program string) {
 	need(t, "flite")
 	need(t, "baresip")
@@ -138,7 +138,11 @@ func testListens(t *testing.T, program string) {
 	})
 	mux.HandleFunc("/voice", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/xml")
-		fmt.Fprint(w, `<Response><Gather input="speech" speechTimeout="auto" timeout="8" action="/heard"/><Redirect>/silent</Redirect></Response>`)
+		fmt.Fprint(w, `<Response><Gather input="speech" speechTimeout="auto" timeout="8" action="/heard"><Play loop="0">/prompt.wav</Play></Gather><Redirect>/silent</Redirect></Response>`)
+	})
+	const prompt = 500 // Hz
+	mux.HandleFunc("/prompt.wav", func(w http.ResponseWriter, _ *http.Request) {
+		w.Write(wav.Encode(pcm.Tone(16000, 2*time.Second, 0.3, prompt)))
 	})
 	type heard struct{ who, path, said string }
 	all := make(chan heard, len(words))
@@ -171,8 +175,11 @@ func testListens(t *testing.T, program string) {
 			t.Fatal("a <Gather> waits on")
 		}
 	}
-	for _, b := range phones {
+	for i, b := range phones {
 		b.wantEvent("CALL_CLOSED")
+		if got := heardSeconds(b.quit(), prompt); got < 1 || got > 2.5 {
+			t.Errorf("the caller who spoke after 1.5 s (%s) heard %.2f s of a prompt without an end", words[i], got)
+		}
 	}
 }
 
