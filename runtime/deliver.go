@@ -20,6 +20,7 @@ const (
 	firstRetry   = 2 * time.Second
 	longestWait  = time.Hour
 	giveUp       = 24 * time.Hour
+	giveUpWords  = 10 * time.Second // of what is not final: more has been said by then
 	refusedTries = 8
 	atOnce       = 256 // callbacks under way
 	toOneHost    = 32  // of them
@@ -31,7 +32,7 @@ type Signer func(accountSID string, telnyx bool) (s webhook.Signer, ok bool)
 
 // Deliver sends the callbacks that are owed, those of one call to one
 // destination in their order, each until it is taken with a 2xx, is refused for
-// minutes or a day is over. A host that is slow to take its own keeps nobody
+// minutes or a day is over; for words that are not final, ten seconds. A host that is slow to take its own keeps nobody
 // else waiting. Once the server is closed, Deliver sends what was due then, each
 // once, and returns nil. When ctx ends it breaks off what is under way, which
 // may be sent again after the next start, and returns the cause. What is not
@@ -188,7 +189,11 @@ func (s *Server) deliver(ctx context.Context, cb Callback, r webhook.Request, er
 	try := cb.Attempts + 1
 	s.Log.Warn("a status callback was not taken", "call", cb.CallSID, "code", code, "try", try, "error", err)
 	text := "status callback try " + strconv.Itoa(try) + " failed"
-	if time.Since(cb.Created) > giveUp || refused(err) && try >= refusedTries {
+	longest := giveUp
+	if interim(r.Form) {
+		longest = giveUpWords
+	}
+	if time.Since(cb.Created) > longest || refused(err) && try >= refusedTries {
 		s.observe(cb, Event{Kind: "warning", Code: code, Text: text + ", it was the last: " + err.Error()})
 		s.settle(s.Store.Delivered(stored, cb.ID), cb)
 		return
@@ -197,6 +202,12 @@ func (s *Server) deliver(ctx context.Context, cb Callback, r webhook.Request, er
 	wait := min(firstRetry<<min(cb.Attempts, 20), longestWait)
 	wait += jitter(cb, wait/10)
 	s.settle(s.Store.Retry(stored, cb.ID, try, time.Now().Add(wait)), cb)
+}
+
+// interim reports whether a callback tells words that are not final: partial
+// results of <Gather>, and of <Transcription> in either dialect.
+func interim(form url.Values) bool {
+	return form.Has("UnstableSpeechResult") || form.Get("Final") == "false" || form.Get("IsFinal") == "false"
 }
 
 // refused reports whether the answer says that a further try is of no use: a 4xx

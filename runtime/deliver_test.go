@@ -93,6 +93,29 @@ func TestACallbackIsTriedAgainForADay(t *testing.T) {
 	})
 }
 
+// What a caller has said is not kept for a day for a server that is down, and
+// what is final does not wait behind it for long.
+func TestWordsThatAreNotFinalAreTriedForSeconds(t *testing.T) {
+	for _, tt := range []struct {
+		name, form string
+		tries      int // in an hour
+	}{
+		{"a partial result", "UnstableSpeechResult=to+ber&StableSpeechResult=", 4},
+		{"an interim transcript, Twilio", "Final=false&TranscriptionData=x", 4},
+		{"an interim transcript, Telnyx", "IsFinal=false&Transcript=x", 4},
+		{"a final transcript", "Final=true&TranscriptionData=x", 11},
+		{"a result", "SpeechResult=to+berlin", 11},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			tries := delivering(t, []runtime.Callback{{CallSID: "CA1", URL: "http://a/s", Form: tt.form}}, time.Hour,
+				func(context.Context, webhook.Request) error { return errDown })
+			if len(tries) != tt.tries {
+				t.Errorf("%s: tried %d times in an hour, want %d", tt.name, len(tries), tt.tries)
+			}
+		})
+	}
+}
+
 func TestCallbacksOfACallWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := true
