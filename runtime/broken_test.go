@@ -3,10 +3,14 @@ package runtime_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/hookswitch/hookswitch/ai"
+	"github.com/hookswitch/hookswitch/media"
+	"github.com/hookswitch/hookswitch/media/pcm"
 	"github.com/hookswitch/hookswitch/runtime"
 	"github.com/hookswitch/hookswitch/runtime/store"
 	"github.com/hookswitch/hookswitch/runtime/webhook"
@@ -69,6 +73,54 @@ func TestBrokenCalls(t *testing.T) {
 				if !strings.Contains(log.String(), test.logged) {
 					t.Errorf("the log does not say where:\n%s", log.String())
 				}
+			})
+		})
+	}
+}
+
+// brokenEars have a fault that what they hear brings to light.
+type brokenEars struct{}
+
+func (brokenEars) Hear(_ context.Context, _ ai.Hearing, sound <-chan pcm.Frame) iter.Seq2[ai.Result, error] {
+	return func(func(ai.Result, error) bool) {
+		<-sound
+		panic("a fault with words in it")
+	}
+}
+
+// TestEarsWithAFault: the call goes on without them.
+func TestEarsWithAFault(t *testing.T) {
+	for name, doc := range map[string]string{
+		"gather":        `<Response><Gather input="speech" timeout="1"/><Redirect>/on</Redirect></Response>`,
+		"transcription": `<Response><Start><Transcription/></Start><Pause length="1"/><Redirect>/on</Redirect></Response>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				pacer := media.NewPacer(media.PacerConfig{Poll: pcm.FrameTime, Goroutines: 1})
+				called := &phone{guest: newGuest(pacer, 400), progress: make(chan int, 4)}
+				on := false
+				var log strings.Builder
+				s := runtime.New(runtime.Config{Store: store.Memory(), Log: logTo(&log), Ears: brokenEars{},
+					Web: documents(func(r webhook.Request) (*webhook.Response, error) {
+						if on = strings.HasSuffix(r.URL, "/on"); on {
+							return document(r.URL, "<Response><Hangup/></Response>")
+						}
+						return document(r.URL, doc)
+					}),
+					Dial: func(context.Context, runtime.Destination) (runtime.Outgoing, error) {
+						called.answer()
+						return called, nil
+					}})
+				s.Place(t.Context(), runtime.Destination{To: "+1"}, runtime.Setup{Account: runtime.Account{SID: "AC1"}, First: runtime.Request{URL: "http://a/"}})
+				s.Close()
+				if !on {
+					t.Error("the call did not go on")
+				}
+				if !strings.Contains(log.String(), "broken_test.go") || strings.Contains(log.String(), "words in it") {
+					t.Errorf("the log does not say where, or more:\n%s", log.String())
+				}
+				called.stream.Close()
+				pacer.Close()
 			})
 		})
 	}

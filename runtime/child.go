@@ -197,15 +197,17 @@ func (c *call) settle(err error) {
 	}
 }
 
-// beside runs f, the end of a call that this one has dialled, while this one goes
-// on. The call is not over before f is.
-func (c *call) beside(f func()) {
-	c.finishing.Go(func() {
-		err := verbs.Guard(func() error { f(); return nil })
-		if crash, ok := errors.AsType[*verbs.Crash](err); ok {
-			c.s.Log.Error("a fault in hookswitch ended a dialled call", "call", c.rec.SID, "stack", string(crash.Stack))
-		}
-	})
+// beside runs f while the call goes on: the end of one that it has dialled, a
+// request that nobody waits for. The call is not over before f is.
+func (c *call) beside(f func()) { c.finishing.Go(func() { c.guard(f) }) }
+
+// guard runs f, which goes on in a goroutine of its own: a fault of ours in it is
+// logged and ends f, and not the server.
+func (c *call) guard(f func()) {
+	err := verbs.Guard(func() error { f(); return nil })
+	if crash, ok := errors.AsType[*verbs.Crash](err); ok {
+		c.s.Log.Error("a fault in hookswitch ended what goes on beside a call", "call", c.rec.SID, "stack", string(crash.Stack))
+	}
 }
 
 // end hangs up a settled call that is not over, and closes its record.

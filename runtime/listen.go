@@ -57,7 +57,7 @@ func (c *script) Listen(ctx context.Context, g *texml.Gather) (<-chan verbs.Hear
 	})
 	both.Go(func() {
 		defer close(deaf)
-		c.understand(ctx, g, c.s.Ears.Hear(ctx, h, e.sound), tell)
+		c.guard(func() { c.understand(ctx, g, c.s.Ears.Hear(ctx, h, e.sound), tell) })
 		if lost := e.close(); lost > 0 {
 			c.note("warning", fmt.Sprintf("%d ms of the speech were lost: the machine is too slow", lost*20), "", 13340)
 		}

@@ -44,7 +44,7 @@ func (c *script) Request(ctx context.Context, r *texml.HTTPRequest) (verbs.Reply
 	if !r.Async {
 		return ask(ctx)
 	}
-	c.finishing.Go(func() {
+	c.call.beside(func() {
 		ctx, stop := context.WithTimeout(context.Background(), besideLimit)
 		defer stop()
 		ask(ctx)

@@ -94,7 +94,7 @@ func (c *script) startSiprec(n *texml.Siprec) service {
 	s.end = end
 	go func() {
 		defer close(s.over)
-		s.run(ctx)
+		c.guard(func() { s.run(ctx) })
 	}()
 	return s
 }
