@@ -319,6 +319,7 @@ func FuzzTranscript(f *testing.F) {
 	f.Add([]byte(`{"text":"Hello.","words":[{"word":"Hello","start":0,"end":1}],"segments":[{"text":"Hello.","start":0,"end":1,"avg_logprob":-0.3}]}`))
 	f.Add([]byte(`{"text":"x","segments":[{"start":-1e300,"end":1e300,"avg_logprob":-1e300,"no_speech_prob":1}]}`))
 	f.Add([]byte(`{"words":[{"start":1e400}]}`))
+	f.Add([]byte(`{"segments":[{"start":-1e308,"end":1e308,"avg_logprob":-0.1}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var resp wire.AudioResponse
 		if json.Unmarshal(b, &resp) != nil {

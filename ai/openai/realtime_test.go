@@ -319,6 +319,19 @@ func TestRealtimeServerTakesNoSound(t *testing.T) {
 	})
 }
 
+// A server cannot fill the memory with utterances that it never finishes.
+func TestUtterancesWithoutEnd(t *testing.T) {
+	s := newSession(newService(Config{Name: "main"}, "asr", "gpt-live-transcribe"), ai.Hearing{Rate: lineRate})
+	for i := range 1000 {
+		_, _, err := s.event(fmt.Appendf(nil, `{"type":"conversation.item.input_audio_transcription.delta","item_id":"%d","delta":"a"}`, i))
+		if err != nil {
+			checkFault(t, err, ai.Protocol, "")
+			return
+		}
+	}
+	t.Errorf("%d utterances are open", len(s.items))
+}
+
 func FuzzEvent(f *testing.F) {
 	for _, e := range []string{updated, started, stopped, commit, delta1, final, `{"type":"error","error":null}`, `{"type":"error","error":{"code":7}}`, `[]`} {
 		f.Add([]byte(e), true)

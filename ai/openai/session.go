@@ -168,6 +168,9 @@ func (s *session) event(msg []byte) (r ai.Result, ok bool, err error) {
 	if json.Unmarshal(msg, &e) != nil {
 		return r, false, s.fault(ai.Protocol, "a message is no JSON of an event", "see whether "+s.key("baseUrl")+" has a Realtime API", nil)
 	}
+	if len(s.items) > maxItems {
+		return r, false, s.fault(ai.Protocol, "too many utterances without a transcript", "see whether the server is well", nil)
+	}
 	const transcription = "conversation.item.input_audio_transcription."
 	switch e.Type {
 	case "session.updated":
@@ -229,9 +232,6 @@ func (s *session) event(msg []byte) (r ai.Result, ok bool, err error) {
 		return r, false, s.complaint(*e.Error)
 	case "error":
 		return r, false, s.oops(e.Error)
-	}
-	if len(s.items) > maxItems {
-		return r, false, s.fault(ai.Protocol, "too many utterances without a transcript", "see whether the server is well", nil)
 	}
 	return r, false, nil
 }

@@ -74,7 +74,7 @@ func read(resp api.AudioResponse, length time.Duration) transcript {
 		}
 		kept = append(kept, strings.TrimSpace(s.Text))
 		if s.AvgLogprob < 0 {
-			weight := max(0.01, s.End-s.Start)
+			weight := min(max(0.01, s.End-s.Start), longest.Seconds())
 			sum += weight * math.Exp(s.AvgLogprob)
 			weights += weight
 		}
