@@ -133,7 +133,7 @@ func newStreamApp(t *testing.T) *streamApp {
 		cmd.Wait()
 	})
 	a.url = "https://127.0.0.1:" + strings.TrimSpace(port)
-	config := fmt.Sprintf("accounts: [{sid: %s, auth_tokens: [%s], dialect: twilio}]\n", streamAccount, streamToken)
+	config := fmt.Sprintf("accounts: [{sid: %s, auth_tokens: [%s], dialect: twilio}]\nmedia: {codecs: [g722, pcmu]}\n", streamAccount, streamToken)
 	if err := os.WriteFile(a.config, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +299,7 @@ func testStreamEcho(t *testing.T, program string, app *streamApp) {
 func testStreamHangUp(t *testing.T, program string, app *streamApp) {
 	need(t, "baresip")
 	s := app.serve(t, program, "/echo")
-	b := newBaresip(t, 1000)
+	b := newBaresipIn(t, "G722", 16000, 1000) // what comes and goes on the stream is μ-law
 	b.command("dial", s.uri)
 	b.wantEvent("CALL_ESTABLISHED")
 	start := app.began(t, "inbound")
