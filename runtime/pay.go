@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/hookswitch/hookswitch/runtime/webhook"
 	"github.com/hookswitch/hookswitch/texml"
@@ -36,7 +37,12 @@ func (c *script) Payee(p *texml.Pay) (verbs.Charge, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, what verbs.Payment) (verbs.Paid, error) {
+		over := make(chan time.Time, 1)
+		goesOn := context.AfterFunc(ctx, func() { over <- time.Now() })
 		done, err := c.charge(context.WithoutCancel(ctx), p, to, what)
+		if !goesOn() {
+			c.rec.Ended = <-over // and not only when the connector has answered
+		}
 		switch {
 		case err != nil:
 			c.note("error", c.at(p)+"<Pay>: "+err.Error(), "", 64002)

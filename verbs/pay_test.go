@@ -54,7 +54,7 @@ func TestPay(t *testing.T) {
 		result          string
 		took            *Payment
 	}{
-		{"a card", `<Pay/>`, "411111111111111101309#123", till{}, paid, &Payment{CardNumber: "4111111111111111", Expiry: "0130", PostalCode: "9", SecurityCode: "123"}},
+		{"a card", `<Pay method="GET"/>`, "411111111111111101309#123", till{}, paid, &Payment{CardNumber: "4111111111111111", Expiry: "0130", PostalCode: "9", SecurityCode: "123"}},
 		{"a known postal code goes along", `<Pay postalCode="94105" securityCode="false"/>`, "41111111111111110130", till{}, paid,
 			&Payment{CardNumber: "4111111111111111", Expiry: "0130", PostalCode: "94105"}},
 		{"13 digits and #", `<Pay postalCode="false" securityCode="false"/>`, "4222222222222#0130", till{}, paid, &Payment{CardNumber: "4222222222222", Expiry: "0130"}},
