@@ -63,9 +63,9 @@ func TestCheckFollowsRoutes(t *testing.T) {
 }
 
 func TestCheckSaysWhatDoesNotRunYet(t *testing.T) {
-	written(t, map[string]string{"a.xml": "<Response><Say>a</Say>\n<Pay/><Room/></Response>"})
+	written(t, map[string]string{"a.xml": "<Response><Say>a</Say>\n<Connect><ConversationRelay url='wss://example.com/'/></Connect><Room/></Response>"})
 	_, out, _ := checking("a.xml")
-	if !strings.Contains(out, "a.xml:2:1: note: this version does not run <Pay> yet; on a call it is skipped") || !strings.HasSuffix(out, "1 file, 1 warning, 1 note\n") {
+	if !strings.Contains(out, "a.xml:2:1: note: this version does not run <Connect> yet; on a call it is skipped") || !strings.HasSuffix(out, "1 file, 1 warning, 1 note\n") {
 		t.Errorf("got\n%s", out)
 	}
 }
