@@ -162,6 +162,7 @@ func (d *desk) record(t *testing.T, sid string, sides ...[]int16) {
 				inputs[channel](slices.Repeat(pcm.Frame{sides[channel][i]}, 160))
 			}
 		}
+		synctest.Wait() // sound that comes faster than it is written is lost
 	}
 	if _, err := r.Close(); err != nil {
 		t.Fatal(err)
@@ -493,6 +494,32 @@ func TestAnEngineHasFiveMinutesForAPiece(t *testing.T) {
 		synctest.Wait()
 		if got := d.transcript(t); got.Status != "in-progress" || got.Attempts != 1 {
 			t.Errorf("got %+v, want one try that failed", got)
+		}
+	})
+}
+
+// The next engine hears all of a long recording when the first one fails: package
+// ai keeps half a minute of sound, and no piece is longer.
+func TestALongRecordingIsHeardWholeByTheNextEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failing, hearing := &levels{fail: slices.Repeat([]error{errors.New("gone")}, 20), takes: time.Second}, &levels{placed: true}
+		d := newDesk(ai.NewListener(ai.ListenerConfig{Ears: []ai.NamedASR{{Name: "a", Kind: "openai", ASR: failing}, {Name: "b", Kind: "openai", ASR: hearing}}}), store.Memory())
+		side := make([]int16, 1000) // of 100 ms
+		var want []string
+		for i := 10; i < len(side); i += 50 {
+			side[i] = int16(1000 + i)
+			want = append(want, fmt.Sprint(side[i]))
+		}
+		d.record(t, recordingSID, side)
+		d.order(t, recordingSID, transcriptSID)
+		defer d.run(t.Context())()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := d.transcript(t); got.Text != strings.Join(want, " ") {
+			t.Errorf("got %q, want %q", got.Text, want)
+		}
+		if len(failing.asked) == 0 {
+			t.Error("the first engine was not asked")
 		}
 	})
 }
