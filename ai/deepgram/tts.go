@@ -56,7 +56,7 @@ func (t *TTS) Speak(ctx context.Context, s ai.Speech, rate int) iter.Seq2[pcm.Fr
 		}
 		at := wire.URL(cmp.Or(t.config.BaseURL, DefaultURL), "/speak", wire.Over(q, t.config.Extra))
 		sound := t.provider.NewSound(from, rate)
-		for _, part := range wire.Parts(s.Text, textLimit) {
+		for _, part := range ai.Sentences(s.Text, textLimit*3/4, textLimit*3/4, textLimit) {
 			body, err := json.Marshal(map[string]string{"text": part})
 			if err != nil {
 				yield(nil, t.provider.Fault(ai.Content, "the text is no JSON", err))

@@ -63,7 +63,7 @@ func TestLongTextIsVoicedInParts(t *testing.T) {
 	defer server.Close()
 	v := NewTTS(Config{BaseURL: server.URL})
 	n := 0
-	for frame, err := range v.Speak(t.Context(), ai.Speech{Text: strings.Repeat("This is a sentence. ", 250)}, 22050) {
+	for frame, err := range v.Speak(t.Context(), ai.Speech{Text: strings.Repeat("This is a sentence. ", 225)}, 22050) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -81,7 +81,7 @@ func (t *TTS) Speak(ctx context.Context, s ai.Speech, rate int) iter.Seq2[pcm.Fr
 		query.Set("output_format", "pcm_"+strconv.Itoa(from))
 		at := wire.URL(t.base(), "/text-to-speech/"+url.PathEscape(voice)+"/stream", query)
 		sound := t.provider.NewSound(from, rate)
-		for _, part := range wire.Parts(s.Text, textLimit) {
+		for _, part := range ai.Sentences(s.Text, textLimit*3/4, textLimit*3/4, textLimit) {
 			r.Text = part
 			body, err := json.Marshal(r)
 			if err != nil {

@@ -74,7 +74,7 @@ func (v *Voice) Speak(ctx context.Context, s ai.Speech, rate int) iter.Seq2[pcm.
 			yield(nil, err)
 			return
 		}
-		parts := sentences(s.Text)
+		parts := ai.Sentences(s.Text, firstPart, laterPart, longest)
 		for i, text := range parts {
 			job := job{text: text, person: p, speed: speed(s.Rate), pitch: s.Pitch, rate: rate, last: i == len(parts)-1}
 			sound, err := v.voice(ctx, e, job)

@@ -6,8 +6,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/hookswitch/hookswitch/ai"
 )
 
 // How much an engine is given at once, in bytes: the first sentence is short
@@ -17,9 +15,6 @@ const (
 	laterPart = 80
 	longest   = 400
 )
-
-// sentences cuts a text into what is voiced at once.
-func sentences(text string) []string { return ai.Sentences(text, firstPart, laterPart, longest) }
 
 // typographic are signs that flite would spell out as bytes.
 var typographic = strings.NewReplacer("‘", "'", "’", "'", "“", `"`, "”", `"`, "–", "-", "—", ", ", "…", "...", "ß", "ss", "æ", "ae", "ø", "o", "œ", "oe", "ł", "l", "€", " euro ", "£", " pounds ")

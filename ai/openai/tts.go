@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	api "github.com/sashabaranov/go-openai"
 
@@ -22,7 +21,7 @@ import (
 
 const (
 	speechRate = 24000            // Hz, of response_format pcm
-	maxText    = 4096             // characters of one request
+	textLimit  = 4096             // characters of one request; held in bytes, which are never fewer
 	maxSpeech  = 10 * time.Minute // of one Speech; 29 MB
 )
 
@@ -33,12 +32,12 @@ type TTS struct{ *service }
 // NewTTS makes no request yet; see Warm.
 func NewTTS(c Config) *TTS { return &TTS{newService(c, "tts", "gpt-4o-mini-tts")} }
 
-// Speak yields sound as it comes. A text of more than 4096 characters is
-// voiced piece by piece, split where a sentence ends. Errors are *ai.Error.
+// Speak yields sound as it comes. A text of more than 4096 bytes is voiced
+// piece by piece. Errors are *ai.Error.
 func (t *TTS) Speak(ctx context.Context, s ai.Speech, rate int) iter.Seq2[pcm.Frame, error] {
 	return func(yield func(pcm.Frame, error) bool) {
 		v := &voicing{tts: t, to: rate, yield: yield, left: maxSpeech}
-		for _, text := range split(s.Text, maxText) {
+		for _, text := range ai.Sentences(s.Text, textLimit*3/4, textLimit*3/4, textLimit) {
 			if err := v.say(ctx, s, text); err != nil {
 				if !errors.Is(err, errEnough) {
 					yield(nil, err)
@@ -189,35 +188,4 @@ func speed(rate float64) float64 {
 		return 0
 	}
 	return min(4, max(0.25, rate))
-}
-
-// split cuts text into pieces of at most limit characters: after the last
-// sentence end that fits, else at a space, else anywhere.
-func split(text string, limit int) (pieces []string) {
-	rest := []rune(strings.TrimSpace(text))
-	for len(rest) > limit {
-		cut, space := 0, 0
-		for i := 1; i <= limit; i++ {
-			switch after := rest[i] == ' ' || rest[i] == '\n'; {
-			case strings.ContainsRune("。！？\n", rest[i-1]), after && strings.ContainsRune(".!?…", rest[i-1]):
-				cut = i
-			case after:
-				space = i
-			}
-		}
-		if cut == 0 {
-			cut = space
-		}
-		if cut == 0 {
-			cut = limit
-		}
-		pieces = append(pieces, strings.TrimSpace(string(rest[:cut])))
-		for rest = rest[cut:]; len(rest) > 0 && unicode.IsSpace(rest[0]); {
-			rest = rest[1:]
-		}
-	}
-	if len(rest) > 0 {
-		pieces = append(pieces, string(rest))
-	}
-	return pieces
 }

@@ -265,55 +265,17 @@ func TestLongTextIsSpokenInPieces(t *testing.T) {
 	text := strings.Repeat("One two three. ", 500) // 7500 characters
 	inMemory(t, server, func(t *testing.T, c Config) {
 		got, err := spoken(t.Context(), NewTTS(c), ai.Speech{Text: text}, speechRate)
-		if err != nil || len(got) != 2*480 {
-			t.Errorf("%d samples, %v; want 960", len(got), err)
+		if err != nil || len(got) != 3*480 {
+			t.Errorf("%d samples, %v; want 1440", len(got), err)
 		}
 	})
 	var all []string
 	for _, r := range server.Asked() {
 		all = append(all, r.Form["input"])
 	}
-	if len(all) != 2 || strings.Join(all, " ") != strings.TrimSpace(text) || !strings.HasSuffix(all[0], ".") {
-		t.Errorf("%d pieces, want 2 that end with a sentence and lose nothing", len(all))
+	if len(all) != 3 || strings.Join(all, " ") != strings.TrimSpace(text) || !strings.HasSuffix(all[0], ".") {
+		t.Errorf("%d pieces, want 3 that end with a sentence and lose nothing", len(all))
 	}
-}
-
-func TestSplit(t *testing.T) {
-	for _, tt := range []struct{ name, text, want string }{
-		{"short", "Hello.", "Hello."},
-		{"at the last sentence end", "One. Two. Three.", "One. Two.|Three."},
-		{"no sentence end", "one two three four", "one two|three four"},
-		{"no space", "abcdefghijklmnop", "abcdefghij|klmnop"},
-		{"a number is no end", "pay 12.50 now", "pay 12.50|now"},
-		{"Chinese has no spaces", "你好你好。你好你好你好你好", "你好你好。|你好你好你好你好"},
-		{"by letters, not bytes", "ääääääääää", "ääääääääää"},
-		{"nothing", "", ""},
-	} {
-		if got := strings.Join(split(tt.text, 10), "|"); got != tt.want {
-			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
-		}
-	}
-}
-
-func FuzzSplit(f *testing.F) {
-	f.Add("One. Two! Three?", 5)
-	f.Add("你好。\n\n...", 1)
-	f.Add("a\xff b. c", 3)
-	f.Fuzz(func(t *testing.T, text string, limit int) {
-		if limit < 1 || limit > 5000 {
-			return
-		}
-		pieces := split(text, limit)
-		squeeze := func(s string) string { return strings.Join(strings.Fields(strings.ToValidUTF8(s, "\ufffd")), "") }
-		for _, p := range pieces {
-			if n := len([]rune(p)); n == 0 || n > limit {
-				t.Errorf("a piece of %d characters, limit %d", n, limit)
-			}
-		}
-		if got, want := squeeze(strings.Join(pieces, "")), squeeze(string([]rune(text))); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	})
 }
 
 func TestWarm(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/media/pcm"
@@ -100,30 +99,4 @@ func raw(contentType string) (string, bool) {
 		return kind, false
 	}
 	return kind, true
-}
-
-// Parts cuts text into parts of at most limit bytes, after the end of a
-// sentence where there is one in the second half of a part, else between
-// words.
-func Parts(text string, limit int) []string {
-	var parts []string
-	text = strings.TrimSpace(text)
-	for len(text) > limit {
-		cut := limit
-		for cut > 1 && !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		if i := strings.LastIndexAny(text[:cut], ".!?;:。！？"); i >= limit/2 {
-			_, size := utf8.DecodeRuneInString(text[i:])
-			cut = i + size
-		} else if i := strings.LastIndexAny(text[:cut], " \n\t"); i > 0 {
-			cut = i
-		}
-		parts = append(parts, strings.TrimSpace(text[:cut]))
-		text = strings.TrimSpace(text[cut:])
-	}
-	if text != "" {
-		parts = append(parts, text)
-	}
-	return parts
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/coder/websocket"
 
@@ -59,49 +58,6 @@ func TestSoundHasALimit(t *testing.T) {
 	if _, err := s.Frame(minute[:2]); !errors.As(err, &e) || e.Kind != ai.Protocol {
 		t.Errorf("got %v", err)
 	}
-}
-
-func TestParts(t *testing.T) {
-	for _, tt := range []struct {
-		name, text string
-		limit      int
-		want       []string
-	}{
-		{"a short text stays whole", " Hello. ", 20, []string{"Hello."}},
-		{"nothing", " \n", 20, nil},
-		{"cut after a sentence", "One two three. Four five. Six", 20, []string{"One two three.", "Four five. Six"}},
-		{"an early sentence does not make a short part", "A. b c d e f g h i j k l", 12, []string{"A. b c d e", "f g h i j k", "l"}},
-		{"a word that is too long is cut", "abcdefghij", 4, []string{"abcd", "efgh", "ij"}},
-		{"characters stay whole", "ééééé", 5, []string{"éé", "éé", "é"}},
-		{"a sentence of China", "你好。你好吗", 12, []string{"你好。", "你好吗"}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := Parts(tt.text, tt.limit); !slices.Equal(got, tt.want) {
-				t.Errorf("got %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
-func FuzzParts(f *testing.F) {
-	f.Add("One two three. Four five. Six", 20)
-	f.Add("ééééé", 4)
-	f.Add("\x80\x80\x80\x80\x80", 4)
-	f.Fuzz(func(t *testing.T, text string, limit int) {
-		if limit < 4 || limit > 4000 {
-			return
-		}
-		parts := Parts(text, limit)
-		for _, p := range parts {
-			if p == "" || len(p) > limit || utf8.ValidString(text) && !utf8.ValidString(p) {
-				t.Errorf("part %q of %q at %d", p, text, limit)
-			}
-		}
-		squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
-		if got, want := squeeze(strings.Join(parts, " ")), squeeze(text); utf8.ValidString(text) && got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	})
 }
 
 func TestURL(t *testing.T) {
