@@ -98,16 +98,6 @@ func (d *desk) wantTold(t *testing.T, path string) url.Values {
 	}
 }
 
-// buildProgram builds hookswitch.
-func buildProgram(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "hookswitch")
-	if said, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, said)
-	}
-	return program
-}
-
 // channels are the two of a file, as sox reads them.
 func channels(t *testing.T, file string) (left, right pcm.Clip) {
 	t.Helper()
