@@ -85,16 +85,16 @@ func routing(number string) bool {
 	return len(number) == 9 && sum > 0 && sum%10 == 0
 }
 
-// good reports whether a card of that MMYY can pay at now: until its
-// month is over.
+// good reports whether a card of that MMYY can pay at now: until its month is over.
+// A year is of the next fifty, or of the past.
 func good(mmyy string, now time.Time) bool {
 	if len(mmyy) != 4 {
 		return false
 	}
 	month, _ := strconv.Atoi(mmyy[:2]) // they are digits
 	year, _ := strconv.Atoi(mmyy[2:])
-	year += now.Year() / 100 * 100
-	return month >= 1 && month <= 12 && (year > now.Year() || year == now.Year() && month >= int(now.Month()))
+	ahead := (year - now.Year()%100 + 100) % 100
+	return month >= 1 && month <= 12 && ahead <= 50 && (ahead > 0 || month >= int(now.Month()))
 }
 
 // masked shows the last digits of a number, in groups as they stand on a card.

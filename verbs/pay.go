@@ -203,6 +203,7 @@ func (s *paySession) ask(ctx context.Context, step string) (result string, err e
 		case s.wrong == "":
 			return "", nil
 		case s.attempt >= s.MaxAttempts:
+			s.call.Warn(s.Pay, 0, "<Pay> got no "+step+" from the caller; the last attempt: "+s.wrong)
 			return tooMany, nil
 		}
 	}

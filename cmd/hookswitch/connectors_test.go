@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -41,5 +43,26 @@ func TestConnectors(t *testing.T) {
 	cfg, _ := parseConfig("f", []byte("connectors: {x: {kind: siprec, url: sip:a, username: u, password: p, token: t}}"), noEnv)
 	if got, want := cfg.connectors()["x"], (runtime.Connector{Kind: "siprec", URL: "sip:a", Username: "u", Password: "p", Token: "t"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// TestPayManual: the configuration that the manual of <Pay> shows is one, with both
+// ways to log in.
+func TestPayManual(t *testing.T) {
+	text, err := os.ReadFile("../../docs/pay.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindSubmatch(text)
+	if block == nil {
+		t.Fatal("it shows none")
+	}
+	cfg, slips := parseConfig("f", block[1], noEnv)
+	if len(slips) > 0 {
+		t.Fatal(slips)
+	}
+	all := cfg.connectors()
+	if a, b := all["Default"], all["shop"]; a.Kind != "pay" || a.Token == "" || b.Kind != "pay" || b.Username == "" || b.Password == "" {
+		t.Errorf("got %+v", all)
 	}
 }
