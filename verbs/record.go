@@ -14,7 +14,7 @@ type Recorded struct {
 	URL      string // "" when it may not be told, or there is none
 	Status   string // completed, absent or failed
 	Duration time.Duration
-	Speech   bool   // a voice was heard
+	Speech   bool   // a voice or a tone was heard
 	Digits   string // the key that ended it, or hangup
 }
 

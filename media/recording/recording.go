@@ -40,7 +40,7 @@ type Options struct {
 // Summary is what became of a recording.
 type Summary struct {
 	Duration time.Duration // of the file
-	Speech   bool          // a voice was heard, on any channel
+	Speech   bool          // a voice or a tone was heard, on any channel
 	Bytes    int64         // of the file, its header included
 	Lost     time.Duration // of Duration: silence in place of what the disk was too slow for
 }
@@ -198,7 +198,7 @@ func (r *Recording) Close() (Summary, error) {
 		}
 		r.err = r.file.close()
 		r.summary = Summary{
-			Duration: r.file.duration(), Speech: r.speech(),
+			Duration: r.file.duration(), Speech: r.sound,
 			Bytes: headerSize + r.file.size, Lost: time.Duration(r.lost) * pcm.FrameTime,
 		}
 	})
@@ -253,10 +253,6 @@ func (r *Recording) listen() {
 			r.quiet = 0
 		}
 	}
-}
-
-func (r *Recording) speech() bool {
-	return r.channels[0].speech || r.channels[len(r.channels)-1].speech
 }
 
 // keep adds the frames to what is to be written.
