@@ -6,13 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/hookswitch/hookswitch/ai/internal/wiretest"
 )
 
 // OpenAI is a scripted server of OpenAI's API, safe for concurrent use. It
@@ -186,50 +187,4 @@ func (s *OpenAISocket) Close(code int) {
 
 // Client serves o in memory, for tests in virtual time, and returns a client
 // that reaches it at any http URL. Stop ends both and waits.
-func (o *OpenAI) Client() (client *http.Client, stop func()) {
-	l := &openaiListener{conns: make(chan net.Conn), done: make(chan struct{})}
-	server := &http.Server{Handler: o}
-	var serving sync.WaitGroup
-	serving.Go(func() { server.Serve(l) })
-	transport := &http.Transport{DialContext: l.dial}
-	return &http.Client{Transport: transport}, func() {
-		transport.CloseIdleConnections()
-		server.Close()
-		serving.Wait()
-	}
-}
-
-// openaiListener takes connections that were never on a network.
-type openaiListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (l *openaiListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	select {
-	case l.conns <- theirs:
-		return ours, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-func (l *openaiListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *openaiListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-func (l *openaiListener) Addr() net.Addr { return &net.IPAddr{} }
+func (o *OpenAI) Client() (client *http.Client, stop func()) { return wiretest.Serve(o) }

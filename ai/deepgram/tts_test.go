@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/hookswitch/hookswitch/ai"
-	"github.com/hookswitch/hookswitch/ai/internal/wire"
 	"github.com/hookswitch/hookswitch/ai/internal/wiretest"
 	"github.com/hookswitch/hookswitch/media/pcm"
 )
@@ -22,7 +21,7 @@ func ramp(n int) []byte {
 	for i := range frame {
 		frame[i] = int16(i)
 	}
-	return wire.Bytes(nil, frame)
+	return pcm.AppendBytes(nil, frame)
 }
 
 func TestSpeakOnLoopback(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/hookswitch/hookswitch/ai"
-	"github.com/hookswitch/hookswitch/ai/internal/wire"
 	"github.com/hookswitch/hookswitch/ai/internal/wiretest"
 	"github.com/hookswitch/hookswitch/media/pcm"
 )
@@ -23,7 +22,7 @@ const key = "secret-key-0123456789"
 
 func TestSpeakOnLoopback(t *testing.T) {
 	tone := pcm.Tone(16000, time.Second, 0.5, 440)
-	b := wire.Bytes(nil, tone.Samples)
+	b := pcm.AppendBytes(nil, tone.Samples)
 	voice := &wiretest.Voice{}
 	for len(b) > 0 { // odd pieces
 		n := min(333, len(b))

@@ -3,7 +3,6 @@ package openai
 import (
 	"cmp"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"math"
 	"strings"
@@ -102,10 +101,7 @@ func (s *session) hear(f pcm.Frame) {
 
 func (s *session) append(f []int16) {
 	out := s.r.Resample(make([]int16, 0, len(f)*realtimeRate/s.h.Rate+1), f)
-	b := make([]byte, 0, 2*len(out))
-	for _, v := range out {
-		b = binary.LittleEndian.AppendUint16(b, uint16(v))
-	}
+	b := pcm.AppendBytes(make([]byte, 0, 2*len(out)), out)
 	s.unsent = append(s.unsent, message(map[string]string{
 		"type": "input_audio_buffer.append", "audio": base64.StdEncoding.EncodeToString(b),
 	}))

@@ -3,7 +3,6 @@ package openai
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -129,11 +128,7 @@ func (v *voicing) put(b []byte) error {
 	if v.left < 0 {
 		return v.tts.fault(ai.Protocol, fmt.Sprintf("sent more than %v of sound", maxSpeech), "see whether the server is well", nil)
 	}
-	in := make([]int16, len(b)/2)
-	for i := range in {
-		in[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
-	}
-	return v.give(in)
+	return v.give(pcm.FromBytes(b))
 }
 
 func (v *voicing) give(in []int16) error {

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -20,11 +19,7 @@ const secret = "sk-secret123"
 
 // raw is a clip as the API sends it.
 func raw(s []int16) string {
-	b := make([]byte, 0, 2*len(s))
-	for _, v := range s {
-		b = binary.LittleEndian.AppendUint16(b, uint16(v))
-	}
-	return string(b)
+	return string(pcm.AppendBytes(nil, s))
 }
 
 func tone(rate int, d time.Duration) []int16 { return pcm.Tone(rate, d, 0.5, 440).Samples }

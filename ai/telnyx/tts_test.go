@@ -35,7 +35,7 @@ func ramp(n int) []byte {
 	for i := range frame {
 		frame[i] = int16(i)
 	}
-	return wire.Bytes(nil, frame)
+	return pcm.AppendBytes(nil, frame)
 }
 
 func TestSpeakOnLoopback(t *testing.T) {

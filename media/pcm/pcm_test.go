@@ -3,6 +3,7 @@ package pcm
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 )
@@ -293,5 +294,23 @@ func BenchmarkResample(b *testing.B) {
 				out = r.Resample(out[:0], in)
 			}
 		})
+	}
+}
+
+func TestBytes(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		samples []int16
+		bytes   []byte
+	}{
+		{"the low byte first", []int16{0x0102, -2}, []byte{0x02, 0x01, 0xfe, 0xff}},
+		{"the ends", []int16{32767, -32768}, []byte{0xff, 0x7f, 0x00, 0x80}},
+	} {
+		if got := AppendBytes([]byte{7}, tt.samples); !slices.Equal(got[1:], tt.bytes) || got[0] != 7 {
+			t.Errorf("%s: bytes %v, want 7 and %v", tt.name, got, tt.bytes)
+		}
+		if got := FromBytes(append(tt.bytes, 9)); !slices.Equal(got, tt.samples) {
+			t.Errorf("%s: samples %v, want %v", tt.name, got, tt.samples)
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -96,9 +95,7 @@ func (e *Encoder) Encode(dst []byte, frame pcm.Frame) ([]byte, error) {
 		n, err := e.opus.Encode(dst[:longestPacket], sound)
 		return dst[:n], err
 	default:
-		for _, s := range sound {
-			dst = binary.LittleEndian.AppendUint16(dst, uint16(s))
-		}
+		dst = pcm.AppendBytes(dst, sound)
 	}
 	return dst, nil
 }
@@ -163,10 +160,7 @@ func (d *Decoder) Decode(payload []byte) ([]int16, error) {
 		if len(payload)%2 != 0 {
 			return nil, errOdd
 		}
-		sound = make([]int16, len(payload)/2)
-		for i := range sound {
-			sound[i] = int16(binary.LittleEndian.Uint16(payload[2*i:]))
-		}
+		sound = pcm.FromBytes(payload)
 	}
 	if d.resampler != nil {
 		sound = d.resampler.Resample(nil, sound)

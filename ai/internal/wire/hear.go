@@ -132,10 +132,10 @@ func (e Ears) send(ctx context.Context, s *Socket, held *backlog, told *debt, st
 				}
 				return
 			}
-			msg = Bytes(msg[:0], frame)
+			msg = pcm.AppendBytes(msg[:0], frame)
 			frames := 1
 			for ; frames < longestMessage && len(held.frames) > 0; frames++ {
-				msg = Bytes(msg, <-held.frames)
+				msg = pcm.AppendBytes(msg, <-held.frames)
 			}
 			err = s.ws.Write(ctx, websocket.MessageBinary, msg)
 			told.add(frames)

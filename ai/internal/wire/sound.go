@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -38,10 +37,7 @@ func (s *Sound) Frame(b []byte) (pcm.Frame, error) {
 		b = append(s.odd, b...)
 	}
 	even := len(b) &^ 1
-	frame := make(pcm.Frame, even/2)
-	for i := range frame {
-		frame[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
-	}
+	frame := pcm.Frame(pcm.FromBytes(b))
 	if len(b) > 0 {
 		s.odd = append([]byte(nil), b[even:]...)
 	}
@@ -53,12 +49,4 @@ func (s *Sound) Frame(b []byte) (pcm.Frame, error) {
 		return s.resampler.Resample(nil, frame), nil
 	}
 	return frame, nil
-}
-
-// Bytes appends frame to b as 16-bit little-endian samples.
-func Bytes(b []byte, frame pcm.Frame) []byte {
-	for _, v := range frame {
-		b = binary.LittleEndian.AppendUint16(b, uint16(v))
-	}
-	return b
 }

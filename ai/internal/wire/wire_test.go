@@ -18,7 +18,7 @@ import (
 
 func TestSoundJoinsWhatIsCut(t *testing.T) {
 	tone := pcm.Tone(24000, time.Second, 0.5, 440)
-	b := Bytes(nil, tone.Samples)
+	b := pcm.AppendBytes(nil, tone.Samples)
 	p := NewProvider("tts", "x", 0, http.DefaultClient)
 	for _, size := range []int{1, 2, 3, 7, 1001, len(b)} {
 		same, half := p.NewSound(24000, 24000), p.NewSound(24000, 8000)
