@@ -43,7 +43,7 @@ var homes = map[string][]string{
 	"github.com/pion/rtcp":              {"media"},
 	"github.com/labstack/echo":          {"runtime/api"},
 	"github.com/sashabaranov/go-openai": {"ai/openai"},
-	"github.com/coder/websocket":        {"ai", "runtime/webhook", "runtime/stream", "cmd"}, // of cmd: the server that bench calls
+	"github.com/coder/websocket":        {"ai", "runtime/webhook", "cmd"}, // of cmd: the server that bench calls
 	"github.com/gotranspile/g722":       {"media/g722"},
 	"github.com/thesyncim/gopus":        {"media/opus"},
 	"gopkg.in/yaml.v3":                  {"cmd", "ai"},
