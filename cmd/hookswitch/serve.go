@@ -233,9 +233,10 @@ func (p *program) greet(out io.Writer) {
   flow      %s
   dials     %s
   voice     %s
+  listens   %s
   http      %s
   account   %s
-`, number, where, strings.Join(ways, ", "), who, from, number, where, hear, p.shown, p.cfg.whom(), p.speech, p.shownHTTP(), p.first.SID)
+`, number, where, strings.Join(ways, ", "), who, from, number, where, hear, p.shown, p.cfg.whom(), p.speech, p.speech.listens(), p.shownHTTP(), p.first.SID)
 	if len(p.cfg.Accounts) == 0 {
 		pub := ed25519.PrivateKey(p.first.SigningKey).Public().(ed25519.PublicKey)
 		fmt.Fprintf(out, "  token     %s  (opens recordings, signs webhooks in the twilio dialect; kept in %s)\n  key       %s  (public; checks webhooks in the telnyx dialect)\n",

@@ -24,10 +24,11 @@ import (
 
 // speech is what a program speaks and listens with.
 type speech struct {
-	voice ai.TTS // nil: nobody speaks
-	ears  ai.ASR // nil: nobody listens
-	shown []string
-	none  error // why voice is nil
+	voice ai.TTS   // nil: nobody speaks
+	ears  ai.ASR   // nil: nobody listens
+	shown []string // who speaks, the first first
+	heard []string // who listens
+	none  error    // why voice is nil
 
 	shut    []func() error
 	warming sync.WaitGroup
@@ -41,7 +42,8 @@ func newSpeech(cfg *Config, keep bool, log *slog.Logger) (*speech, error) {
 	warm, cold := context.WithCancel(context.Background())
 	s := &speech{cold: cold}
 	observe := ai.LogLatency(log)
-	if ears := s.listeners(cfg.AI); len(ears) > 0 {
+	ears := s.listeners(cfg.AI)
+	if len(ears) > 0 {
 		s.ears = ai.NewListener(ai.ListenerConfig{Ears: ears, Observe: observe})
 	}
 	voices := s.voices(cfg.AI, log)
@@ -57,13 +59,23 @@ func newSpeech(cfg *Config, keep bool, log *slog.Logger) (*speech, error) {
 		}
 		s.voice = ai.NewSpeaker(ai.SpeakerConfig{Voices: voices, Table: table, Cache: cache, Observe: observe})
 	}
-	for _, v := range voices {
-		if w, ok := v.TTS.(interface{ Warm(context.Context) error }); ok && !v.Aside {
+	reach := func(provider any) {
+		if w, ok := provider.(interface{ Warm(context.Context) error }); ok {
 			s.warming.Go(func() {
 				if err := w.Warm(warm); err != nil && warm.Err() == nil {
 					log.Warn("a provider of speech is not reached", "error", err)
 				}
 			})
+		}
+	}
+	for _, v := range voices {
+		if !v.Aside {
+			reach(v.TTS)
+		}
+	}
+	for _, e := range ears {
+		if !e.Aside {
+			reach(e.ASR)
 		}
 	}
 	return s, nil
@@ -164,6 +176,9 @@ func (s *speech) listeners(c AIConfig) (ears []ai.NamedASR) {
 			e.ASR = a
 			s.shut = append(s.shut, a.Close)
 		}
+		if !e.Aside {
+			s.heard = append(s.heard, name+" ("+p.Provider+")")
+		}
 		ears = append(ears, e)
 	}
 	return ears
@@ -175,6 +190,14 @@ func (s *speech) String() string {
 		return fmt.Sprintf("NONE, so <Say> is silent: %v", s.none)
 	}
 	return strings.Join(s.shown, ", then ")
+}
+
+// listens tells who understands speech, the first first.
+func (s *speech) listens() string {
+	if s.ears == nil {
+		return "nobody, keys only; ai.asr in the configuration names who understands speech"
+	}
+	return strings.Join(s.heard, ", then ")
 }
 
 // close lets go of the providers, when nobody uses them any more.

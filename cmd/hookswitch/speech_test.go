@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -86,6 +88,45 @@ func TestOrderOfVoices(t *testing.T) {
 		}
 		if got := strings.Join(got, " "); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestServeTellsWhoListens: a provider that is not there is told at the start,
+// and not first by a caller who is not understood.
+func TestServeTellsWhoListens(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + gone.Addr().String() + "/v1"
+	if err := gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, file, listens, log string }{
+		{"nobody", "{}", "nobody, keys only; ai.asr in the configuration names who understands speech", ""},
+		{"two, and one aside", "ai: {asr: {a: {provider: deepgram, apiKey: k}, b: {provider: openai, baseUrl: '" + url + "'}, c: {provider: openai, baseUrl: '" + url + "'}}, defaults: {asr: [b, a]}}",
+			"b (openai), then a (deepgram)", "b: cannot be reached"},
+	} {
+		cfg, slips := parseConfig(filepath.Join(t.TempDir(), "hookswitch.yaml"), []byte(tt.file), noEnv)
+		if len(slips) > 0 {
+			t.Fatal(slips)
+		}
+		var log bytes.Buffer
+		s, err := newSpeech(cfg, false, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.warming.Wait()
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+		if got := s.listens(); got != tt.listens {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.listens)
+		}
+		if !strings.Contains(log.String(), tt.log) || strings.Contains(log.String(), "c: ") {
+			t.Errorf("%s: the log is %q, want %q in it, and nothing of c", tt.name, log.String(), tt.log)
 		}
 	}
 }
