@@ -75,6 +75,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	for unit, bytes := range map[string]int64{"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30} {
 		if n, ok := strings.CutSuffix(strings.ToUpper(number), unit); ok {
 			number, factor = strings.TrimSpace(n), bytes
+			break
 		}
 	}
 	n, err := strconv.ParseInt(number, 10, 32)
