@@ -40,6 +40,7 @@ type checked struct {
 	body   []byte // as far as it could be read
 	slips  texml.Errors
 	secret bool // the body is not shown
+	routed bool // as a configuration uses it: with its dialect, and what it needs
 }
 
 // check is the command: it writes what it finds to out, and what is wrong with
@@ -85,8 +86,11 @@ func check(args []string, out, errOut io.Writer) int {
 			return refuse(err)
 		}
 		for _, c := range found {
-			if !slices.ContainsFunc(all, func(have checked) bool { return have.source == c.source }) {
+			switch i := slices.IndexFunc(all, func(have checked) bool { return have.source == c.source }); {
+			case i < 0:
 				all = append(all, c)
+			case c.routed && !all[i].routed:
+				all[i] = c
 			}
 		}
 	}

@@ -187,7 +187,8 @@ func checkPlaybook(path string) checked {
 	return checked{source: path, body: body, slips: texml.Errors{note(path, top, "playbooks come with a later version; this one was not checked")}}
 }
 
-// checkConfig checks a configuration, and the documents that its routes lead to.
+// checkConfig checks a configuration, the documents that its routes lead to, and
+// whether it has what they need.
 func checkConfig(path string, d texml.Dialect) []checked {
 	config, slips := loadConfig(path, os.LookupEnv)
 	body, _ := readUpTo(path, maxConfig) // slips say so if it cannot be read
@@ -217,6 +218,8 @@ func checkConfig(path string, d texml.Dialect) []checked {
 			dialect = r.Dialect
 		}
 		for _, c := range checkFlow(r.Flow, dialect) {
+			c.slips, c.routed = append(c.slips, missing(c, dialect, config)...), true
+			inOrder(c.slips)
 			if !slices.ContainsFunc(found, func(have checked) bool { return have.source == c.source }) {
 				found = append(found, c)
 			}
