@@ -92,6 +92,13 @@ var (
 	ttsKinds = []string{"openai", "deepgram", "telnyx", "elevenlabs", "local"}
 )
 
+var openaiExtra = []string{"instructions", "prompt", "realtime", "words"}
+
+// told reports whether there is a slip that begins so.
+func (d *decoder) told(msg string) bool {
+	return slices.ContainsFunc(d.slips, func(s *texml.Error) bool { return strings.HasPrefix(s.Msg, msg) })
+}
+
 // providers reports what is wrong between the keys of ai.
 func (d *decoder) providers(c *Config, at func(path string) texml.Pos) {
 	fatal := func(path, msg, fix string) { d.add(at(path), texml.Fatal, path+msg, fix) }
@@ -120,8 +127,15 @@ func (d *decoder) providers(c *Config, at func(path string) texml.Pos) {
 			case p.Provider == "" || section.kinds == nil:
 			case !slices.Contains(section.kinds, p.Provider):
 				fatal(path+".provider", fmt.Sprintf(": %q is not one of %s", shortened(p.Provider), strings.Join(section.kinds, ", ")), meant(p.Provider, section.kinds, "write one of them"))
-			case p.APIKey == "" && p.BaseURL == "" && p.Provider != "local":
-				fatal(path, " has no apiKey", "write it, as in ${"+strings.ToUpper(strings.ReplaceAll(p.Provider, "-", "_"))+"_API_KEY}")
+			case p.APIKey == "" && p.BaseURL == "" && p.Provider != "local" && !d.told(path+".apiKey "):
+				fatal(path, " has no apiKey", "write it, as in ${"+strings.ToUpper(strings.TrimSuffix(p.Provider, "-realtime"))+"_API_KEY}")
+			}
+			if strings.HasPrefix(p.Provider, "openai") { // those of the others go on to the service
+				for _, key := range slices.Sorted(maps.Keys(p.Extra)) {
+					if !slices.Contains(openaiExtra, key) {
+						fatal(path+".extra", fmt.Sprintf(" has no key %q", shortened(key)), meant(key, openaiExtra, "write "+strings.Join(openaiExtra, ", ")))
+					}
+				}
 			}
 		}
 	}

@@ -46,6 +46,9 @@ func TestSpeechConfigSlips(t *testing.T) {
 		{"a misspelt provider", "ai: {asr: {a: {provider: deepgramm, apiKey: k}}}", `1:26: ai.asr.a.provider: "deepgramm" is not one of openai, openai-realtime, deepgram, telnyx; did you mean deepgram?`},
 		{"one that does not speak", "ai: {tts: {a: {provider: openai-realtime, apiKey: k}}}", `"openai-realtime" is not one of openai, deepgram, telnyx, elevenlabs, local; `},
 		{"no key", "ai: {tts: {a: {provider: deepgram}}}", `1:15: ai.tts.a has no apiKey; write it, as in ${DEEPGRAM_API_KEY}`},
+		{"no key of OpenAI", "ai: {asr: {a: {provider: openai-realtime}}}", `write it, as in ${OPENAI_API_KEY}`},
+		{"a variable that is not set, told once", "ai: {tts: {a: {provider: deepgram, apiKey: '${NOT_SET}'}}}", `f:1:44: ai.tts.a.apiKey needs the environment variable NOT_SET, which is not set; set it, or write ${NOT_SET:-default}`},
+		{"an extra that is misspelt", "ai: {tts: {a: {provider: openai, apiKey: k, extra: {instuctions: calm}}}}", `ai.tts.a.extra has no key "instuctions"; did you mean instructions?`},
 		{"a default that is misspelt", "ai: {tts: {main: {provider: local}}, defaults: {tts: [mian]}}", `ai.defaults.tts[0]: there is no ai.tts.mian; did you mean main?`},
 		{"a voice of nobody", "ai: {voices: {alice: lokal}}", `1:22: ai.voices.alice: there is no ai.tts.lokal; did you mean local?`},
 		{"a star in the middle", "ai: {voices: {\"Polly.*-Neural\": local}}", `ai.voices.Polly.*-Neural has its * before the end; write the beginning of names`},
@@ -54,7 +57,7 @@ func TestSpeechConfigSlips(t *testing.T) {
 		{"a key that a voice has not", "ai: {voices: {a: {voise: x}}}", `ai.voices.a has no key "voise"; did you mean voice?`},
 	} {
 		cfg, slips := parseConfig("f", []byte(c.file), noEnv)
-		if cfg != nil || !strings.Contains(slips.Error(), c.want) {
+		if cfg != nil || len(slips) != 1 || !strings.Contains(slips.Error(), c.want) {
 			t.Errorf("%s:\ngot  %v\nwant %s", c.name, slips, c.want)
 		}
 	}
