@@ -266,7 +266,7 @@ func TestConfigSlips(t *testing.T) {
 		{"a route to nothing", "routes:\n- to: a", `2:3: routes[0]: nothing answers this route; set voice_url`},
 		{"a route to two things", "routes:\n- {to: a, voice_url: https://h/, flow: \"embed:hello.xml\"}", `2:3: routes[0]: 2 things answer`},
 		{"a flow that is not there", "routes:\n- {to: a, flow: none.xml}", `2:17: routes[0].flow: "none.xml" cannot be used: flow: stat`},
-		{"an example that is not there", "routes:\n- {to: a, flow: \"embed:none.xml\"}", `no embedded flow is called "none.xml"; there are hello.xml`},
+		{"an example that is not there", "routes:\n- {to: a, flow: \"embed:none.xml\"}", `no embedded flow is called "none.xml"; there are ask-answer.xml`},
 		{"an account that is not there", "routes:\n- {to: a, flow: \"embed:hello.xml\", account: AC1}", `2:45: routes[0].account names an account, and there are none`},
 		{"no variable", "data: ${NOT_SET}", `1:7: data needs the environment variable NOT_SET, which is not set; set it, or write ${NOT_SET:-default}`},
 		{"no name of a variable", "data: ${A B}", `1:7: data has ${A B}, which names no variable; write`},
