@@ -204,6 +204,9 @@ func (c *script) room(m *mediaStream) error {
 		}
 	}
 	if m.start.Telnyx {
+		if len(others) > 0 {
+			m.call.note("warning", m.place+"a call has one stream in the telnyx dialect; this one takes the place of the one before it", "", 0)
+		}
 		for _, other := range others {
 			other.stop(context.Background())
 		}
