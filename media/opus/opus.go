@@ -6,6 +6,7 @@
 package opus
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/thesyncim/gopus"
@@ -73,8 +74,15 @@ func NewDecoder(rate int) (*Decoder, error) {
 // Decode writes the samples of a packet to dst and returns how many there are:
 // 2.5 to 120 ms. It is an error if dst has no room for them. Without a packet
 // it gives what may have been in a lost one, as long as the one before.
-func (d *Decoder) Decode(dst []int16, packet []byte) (int, error) {
-	n, err := d.coder.DecodeInt16(packet, d.room)
+func (d *Decoder) Decode(dst []int16, packet []byte) (n int, err error) {
+	// A packet from outside must not take the process down through a slip in
+	// the library.
+	defer func() {
+		if recover() != nil {
+			n, err = 0, errBroken
+		}
+	}()
+	n, err = d.coder.DecodeInt16(packet, d.room)
 	if err != nil {
 		return 0, fmt.Errorf("opus: decode a packet of %d bytes: %w", len(packet), err)
 	}
@@ -83,6 +91,9 @@ func (d *Decoder) Decode(dst []int16, packet []byte) (int, error) {
 	}
 	return copy(dst, d.room[:n]), nil
 }
+
+// errBroken is that the library has a fault, which a packet brought to light.
+var errBroken = errors.New("opus: the packet cannot be decoded")
 
 func check(rate int) error {
 	switch rate {
