@@ -26,6 +26,8 @@ const (
 	betweenMP3s = 900 * time.Millisecond      // one a second, and what the network takes away from that
 	goodbye     = time.Second                 // for what is still to be sent when a stream ends
 	warnAgain   = 10 * time.Second            // after a warning of the same kind
+	mostWrong   = 100                         // messages in that time; more are read slowly
+	slowly      = 10 * time.Millisecond       // before the next one
 	lostAgain   = warnAgain + pcm.FrameTime/2 // for losses: between two frames, so that each is counted once at a time that is its own
 )
 
@@ -180,6 +182,12 @@ func (l *link) read(open, live context.Context) error {
 				l.out.tell(func(w *stream.Wire) []byte { return w.Error(fault) })
 			}
 			l.wrong(fault.Code, fault.Detail)
+			if l.warned[fault.Detail].count > mostWrong { // its nonsense is not to cost other calls their time
+				select {
+				case <-time.After(slowly):
+				case <-open.Done():
+				}
+			}
 		}
 	}
 }

@@ -540,6 +540,23 @@ func TestWrongMessagesAreTold(t *testing.T) {
 	}
 }
 
+// A server that sends nothing right cannot keep the machine busy.
+func TestNonsenseIsReadSlowly(t *testing.T) {
+	var a *app
+	streams(t, texml.Telnyx, one(&a), func(t *testing.T, c *streaming) {
+		c.begin(echo("wss://user.example.com/media"))
+		wait(50 * time.Millisecond)
+		for range 5000 {
+			a.say("hello")
+		}
+		wait(5 * time.Second)
+		if read := 5000 - len(a.sends); read < mostWrong || read > 700 {
+			t.Errorf("%d messages were read in 5 s, want %d at once and then 100 a second", read, mostWrong)
+		}
+		c.stopServices(t.Context())
+	})
+}
+
 func TestMP3s(t *testing.T) {
 	file, err := os.ReadFile("../testdata/audio/tone-16k.mp3")
 	if err != nil {
