@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/ai/internal/wire"
@@ -18,7 +17,6 @@ import (
 type ASR struct {
 	config   Config
 	provider wire.Provider
-	lost     atomic.Int64
 }
 
 // NewASR is the ASR of a configuration.
@@ -29,7 +27,7 @@ func NewASR(c Config) *ASR {
 // Hear opens a socket and tells what is understood of sound. Deepgram is asked
 // for interim results even when h does not want them, for its UtteranceEnd
 // needs them. Sound that Deepgram does not take is held for 5 s; then the
-// oldest goes, which [ASR.Lost] counts.
+// oldest goes.
 func (a *ASR) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.Frame) iter.Seq2[ai.Result, error] {
 	model := modelOf(h.Model, a.config.Model)
 	if strings.HasPrefix(model, "flux") {
@@ -46,13 +44,8 @@ func (a *ASR) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.Frame) it
 		End:       `{"type":"CloseStream"}`,
 		Steady:    true,
 		Decode:    d.decode,
-		Lost:      func(frames int) { a.lost.Add(int64(frames)) },
 	}.Hear(ctx, h, sound)
 }
-
-// Lost is how many frames were left out so far, over all hearings that have
-// ended.
-func (a *ASR) Lost() int { return int(a.lost.Load()) }
 
 // Close lets go of warm connections. Hearings that are under way go on.
 func (a *ASR) Close() error { return a.provider.Close() }

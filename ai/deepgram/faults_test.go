@@ -46,7 +46,7 @@ func TestFaults(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				_, _, err := hear(ctx, tt.ear, ai.Hearing{Rate: 8000}, endless(ctx))
+				_, err := hear(ctx, tt.ear, ai.Hearing{Rate: 8000}, endless(ctx))
 				var e *ai.Error
 				if !errors.As(err, &e) {
 					t.Fatalf("got %v, want an *ai.Error", err)
@@ -141,7 +141,7 @@ func TestSilentLineIsNoTimeout(t *testing.T) {
 			time.Sleep(58 * time.Second) // on hold
 			close(sound)
 		}()
-		if _, _, err := hear(t.Context(), ear, ai.Hearing{Rate: 8000}, sound); err != nil {
+		if _, err := hear(t.Context(), ear, ai.Hearing{Rate: 8000}, sound); err != nil {
 			t.Error(err)
 		}
 		came := ear.Came()

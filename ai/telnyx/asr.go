@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/hookswitch/hookswitch/ai"
@@ -38,7 +37,6 @@ const quiet = 2 * time.Second
 type ASR struct {
 	config   Config
 	provider wire.Provider
-	lost     atomic.Int64
 }
 
 // NewASR is the ASR of a configuration.
@@ -49,7 +47,7 @@ func NewASR(c Config) *ASR {
 // Hear opens a socket and tells what is understood of sound. Results have no
 // places in the sound and no words of their own; interim ones come from some
 // engines only, and Over from Deepgram. Sound that Telnyx does not take is held
-// for 5 s; then the oldest goes, which [ASR.Lost] counts.
+// for 5 s; then the oldest goes.
 func (a *ASR) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.Frame) iter.Seq2[ai.Result, error] {
 	engine, ok := engines[strings.ToLower(h.Engine)]
 	if !ok {
@@ -67,17 +65,12 @@ func (a *ASR) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.Frame) it
 		KeepAlive: `{"type":"KeepAlive"}`,
 		End:       `{"type":"CloseStream"}`,
 		Decode:    decoder{a.provider}.decode,
-		Lost:      func(frames int) { a.lost.Add(int64(frames)) },
 	}
 	if !engine.endsItself {
 		ears.Quiet = quiet
 	}
 	return ears.Hear(ctx, h, sound)
 }
-
-// Lost is how many frames were left out so far, over all hearings that have
-// ended.
-func (a *ASR) Lost() int { return int(a.lost.Load()) }
 
 // Close lets go of warm connections. Hearings that are under way go on.
 func (a *ASR) Close() error { return a.provider.Close() }

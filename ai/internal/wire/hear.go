@@ -41,10 +41,6 @@ type Ears struct {
 
 	// Decode reads one message: results to yield, or an *ai.Error.
 	Decode func(msg []byte) ([]ai.Result, error)
-
-	// Lost is told how many frames were left out, when all is over and some
-	// were; nil: nobody is.
-	Lost func(frames int)
 }
 
 // Hear opens the socket and yields what comes of sound, as ai.ASR has it.
@@ -57,9 +53,6 @@ func (e Ears) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.Frame) it
 		defer func() {
 			cancel(errDone)
 			works.Wait()
-			if e.Lost != nil && held.lost > 0 {
-				e.Lost(held.lost)
-			}
 		}()
 		works.Go(func() { held.fill(ctx, sound) })
 
@@ -115,7 +108,7 @@ func (d *debt) answered() {
 // send writes what is held until no more comes, then End. Frames that have
 // piled up go together. stalled runs while a message is being written. When a
 // write fails the connection has ended, and its reader knows why.
-func (e Ears) send(ctx context.Context, s *Socket, held *backlog, told *debt, stalled *time.Timer) {
+func (e Ears) send(ctx context.Context, s *Socket, held backlog, told *debt, stalled *time.Timer) {
 	idle := time.NewTimer(aliveEvery)
 	defer idle.Stop()
 	var msg []byte
@@ -123,7 +116,7 @@ func (e Ears) send(ctx context.Context, s *Socket, held *backlog, told *debt, st
 		stalled.Stop()
 		var err error
 		select {
-		case frame, more := <-held.frames:
+		case frame, more := <-held:
 			stalled.Reset(e.Provider.timeout)
 			if !more {
 				if ctx.Err() == nil {
@@ -134,8 +127,8 @@ func (e Ears) send(ctx context.Context, s *Socket, held *backlog, told *debt, st
 			}
 			msg = pcm.AppendBytes(msg[:0], frame)
 			frames := 1
-			for ; frames < longestMessage && len(held.frames) > 0; frames++ {
-				msg = pcm.AppendBytes(msg, <-held.frames)
+			for ; frames < longestMessage && len(held) > 0; frames++ {
+				msg = pcm.AppendBytes(msg, <-held)
 			}
 			err = s.ws.Write(ctx, websocket.MessageBinary, msg)
 			told.add(frames)
