@@ -21,7 +21,6 @@ const (
 func finish(c pcm.Clip, rate int, last bool) []int16 {
 	s := c.At(rate).Samples
 	step := max(1, rate/200) // 5 ms
-	samples := func(d time.Duration) int { return int(int64(d) * int64(rate) / int64(time.Second)) }
 
 	// Loudness is that of the parts that sound; the pauses between words would
 	// make a slow speaker loud.
@@ -49,9 +48,9 @@ func finish(c pcm.Clip, rate int, last bool) []int16 {
 	gain := math.Pow(10, speechLevel/20) / math.Sqrt(sum/float64(n))
 	gain = min(gain, highestPeak*math.MaxInt16/peak)
 
-	from, to := max(0, first-samples(leadIn)), len(s)
+	from, to := max(0, first-pcm.Samples(rate, leadIn)), len(s)
 	if last {
-		to = min(to, end+samples(leadOut))
+		to = min(to, end+pcm.Samples(rate, leadOut))
 	}
 	out := make([]int16, to-from)
 	for i, v := range s[from:to] {

@@ -43,7 +43,7 @@ func (a *ASR) Hear(ctx context.Context, h ai.Hearing, sound <-chan pcm.Frame) it
 		defer l.stop()
 		for {
 			frames := sound
-			if l.behind > samples(maxWaiting, h.Rate) {
+			if l.behind > pcm.Samples(h.Rate, maxWaiting) {
 				frames = nil
 			}
 			select {
@@ -120,7 +120,7 @@ func (l *listening) next() bool {
 		l.waiting = l.waiting[1:]
 		l.behind -= len(u.sound)
 		l.ask(u, true)
-	case l.h.Interim && u != nil && !u.failed && len(u.sound)-u.asked >= samples(interimStep, l.h.Rate):
+	case l.h.Interim && u != nil && !u.failed && len(u.sound)-u.asked >= pcm.Samples(l.h.Rate, interimStep):
 		l.ask(u, false)
 	}
 	return l.busy != nil

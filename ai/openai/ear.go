@@ -56,9 +56,9 @@ func (e *ear) hear(f pcm.Frame) *utterance {
 		u.ended = e.heard
 	}
 	switch {
-	case e.heard-u.ended >= samples(silence, e.rate):
+	case e.heard-u.ended >= pcm.Samples(e.rate, silence):
 		return e.end(true)
-	case len(u.sound) >= samples(longest, e.rate):
+	case len(u.sound) >= pcm.Samples(e.rate, longest):
 		return e.end(false)
 	}
 	return nil
@@ -75,7 +75,7 @@ func (e *ear) end(over bool) *utterance {
 		return nil
 	}
 	u.over = over
-	keep := min(len(u.sound), u.ended-u.start+samples(after, e.rate))
+	keep := min(len(u.sound), u.ended-u.start+pcm.Samples(e.rate, after))
 	e.keep(u.sound[keep:])
 	u.sound = u.sound[:keep]
 	return u
@@ -83,12 +83,10 @@ func (e *ear) end(over bool) *utterance {
 
 func (e *ear) keep(s []int16) {
 	e.prior = append(e.prior, s...)
-	if extra := len(e.prior) - samples(before, e.rate); extra > 0 {
+	if extra := len(e.prior) - pcm.Samples(e.rate, before); extra > 0 {
 		e.prior = e.prior[:copy(e.prior, e.prior[extra:])]
 	}
 }
-
-func samples(d time.Duration, rate int) int { return int(int64(d) * int64(rate) / int64(time.Second)) }
 
 func place(samples, rate int) time.Duration {
 	return time.Duration(samples) * time.Second / time.Duration(rate)

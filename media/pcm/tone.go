@@ -11,7 +11,7 @@ const toneEdge = 2 * time.Millisecond
 
 // Silence is digital silence.
 func Silence(rate int, d time.Duration) Clip {
-	return Clip{Rate: rate, Samples: make([]int16, samples(rate, d))}
+	return Clip{Rate: rate, Samples: make([]int16, Samples(rate, d))}
 }
 
 // Tone makes a tone of equal parts of the frequencies hz, whose sum peaks at
@@ -23,7 +23,7 @@ func Tone(rate int, d time.Duration, level float64, hz ...float64) Clip {
 		return c
 	}
 	n := len(c.Samples)
-	edge := min(samples(rate, toneEdge), n/2)
+	edge := min(Samples(rate, toneEdge), n/2)
 	part := level * math.MaxInt16 / float64(len(hz))
 	for i := range c.Samples {
 		v := 0.0
@@ -39,7 +39,7 @@ func Tone(rate int, d time.Duration, level float64, hz ...float64) Clip {
 	return c
 }
 
-// samples is how many samples d lasts at rate.
-func samples(rate int, d time.Duration) int {
+// Samples is how many samples d lasts at rate (in Hz).
+func Samples(rate int, d time.Duration) int {
 	return int(int64(d) * int64(rate) / int64(time.Second))
 }

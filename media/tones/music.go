@@ -37,7 +37,7 @@ var melody = []int{
 // leads into its beginning. It is made by arithmetic each time, so callers keep
 // it.
 func Music(rate int) pcm.Clip {
-	sum := make([]float64, frames(rate, loopTime))
+	sum := make([]float64, pcm.Samples(rate, loopTime))
 	for i, chord := range chords {
 		for b := range 8 { // up and down the chord
 			note := chord[[]int{0, 1, 2, 3, 2, 1, 3, 2}[b]]
@@ -61,7 +61,7 @@ func Music(rate int) pcm.Clip {
 func pluck(sum []float64, rate int, at time.Duration, note int, loud float64) {
 	const swell, ring = 0.02, 2.0 // seconds
 	hz := 440 * math.Pow(2, float64(note-69)/12)
-	first := frames(rate, at)
+	first := pcm.Samples(rate, at)
 	for i := range int(ring * float64(rate)) {
 		t := float64(i) / float64(rate)
 		w := 2 * math.Pi * hz * t
@@ -76,9 +76,6 @@ func pluck(sum []float64, rate int, at time.Duration, note int, loud float64) {
 		sum[(first+i)%len(sum)] += v
 	}
 }
-
-// frames is how many samples d lasts.
-func frames(rate int, d time.Duration) int { return int(int64(d) * int64(rate) / int64(time.Second)) }
 
 // signal is the peak of a beep, -20 dBFS: as loud as speech.
 const signal = 0.14
@@ -102,7 +99,7 @@ func twoTones(rate int, first, second float64) pcm.Clip {
 // soft lets a clip swell and fade over 20 ms. The clip is changed.
 func soft(c pcm.Clip) pcm.Clip {
 	n := len(c.Samples)
-	edge := min(frames(c.Rate, 20*time.Millisecond), n/2)
+	edge := min(pcm.Samples(c.Rate, 20*time.Millisecond), n/2)
 	for i := range edge {
 		gain := 0.5 - 0.5*math.Cos(math.Pi*float64(i)/float64(edge))
 		c.Samples[i] = int16(gain * float64(c.Samples[i]))
