@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -182,6 +183,12 @@ func (s *paySession) hide() {
 		}
 		s.paid.Code = strings.ReplaceAll(s.paid.Code, number, "***")
 		s.paid.Message = strings.ReplaceAll(s.paid.Message, number, "***")
+	}
+	// Three digits may be anything: in parameters they stay.
+	if code := s.is.SecurityCode; code != "" {
+		alone := regexp.MustCompile(`\b` + code + `\b`)
+		s.paid.Code = alone.ReplaceAllString(s.paid.Code, "***")
+		s.paid.Message = alone.ReplaceAllString(s.paid.Message, "***")
 	}
 }
 

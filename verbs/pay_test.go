@@ -107,6 +107,26 @@ func TestPayEndsWithTheCall(t *testing.T) {
 	})
 }
 
+// TestWhatAConnectorQuotesIsHidden: its words go to the action, and into the store
+// when the call is over.
+func TestWhatAConnectorQuotesIsHidden(t *testing.T) {
+	for _, test := range []struct{ name, says, want string }{
+		{"the number", "no 4111111111111111", "no ***"},
+		{"the code", `{"cvv":"737"}`, `{"cvv":"***"}`},
+		{"the code within another number", "error 17370, call 0737", "error 17370, call 0737"},
+	} {
+		s := &paySession{is: Payment{CardNumber: "4111111111111111", SecurityCode: "737"},
+			paid: Paid{Message: test.says, Code: test.says, Parameters: map[string]string{"receipt": "737", "card": "4111111111111111"}}}
+		s.hide()
+		if s.paid.Message != test.want || s.paid.Code != test.want {
+			t.Errorf("%s: %q and %q, want %q", test.name, s.paid.Message, s.paid.Code, test.want)
+		}
+		if p := s.paid.Parameters; p["receipt"] != "737" || p["card"] != "***" {
+			t.Errorf("%s: parameters %v", test.name, p)
+		}
+	}
+}
+
 func TestPromptsOfPay(t *testing.T) {
 	doc, err := texml.Parse("", []byte(`<Response><Pay>
 <Prompt for="security-code"><Say>code</Say></Prompt>
