@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"strings"
@@ -188,4 +189,15 @@ func (s *service) prompt(h ai.Hearing) string {
 		list = list[:max(0, strings.LastIndex(list, ", "))]
 	}
 	return strings.TrimSpace(s.Extra["prompt"] + " " + list)
+}
+
+// languageCode is the ISO 639-1 code that Whisper knows for a BCP 47 tag: "en"
+// for "en-US"; "" for none and for those that mean any language.
+func languageCode(tag string) string {
+	primary, _, _ := strings.Cut(strings.ToLower(tag), "-")
+	switch primary {
+	case "auto", "multi", "und":
+		return ""
+	}
+	return cmp.Or(map[string]string{"cmn": "zh", "fil": "tl", "nb": "no", "iw": "he"}[primary], primary)
 }

@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,9 +16,6 @@ import (
 	"github.com/hookswitch/hookswitch/ai"
 	"github.com/hookswitch/hookswitch/ai/internal/wire"
 )
-
-// errTooMuch is what the body of an answer over maxMessage ends with.
-var errTooMuch = errors.New("the answer is too long")
 
 // key is where the configuration has a setting: "ai.tts.main.apiKey".
 func (s *service) key(name string) string { return "ai." + s.section + "." + s.Name + "." + name }
@@ -149,30 +145,4 @@ func (s *service) matter() string {
 		return "text"
 	}
 	return "sound"
-}
-
-// bounded is a body that ends with errTooMuch after n bytes.
-type bounded struct {
-	io.ReadCloser
-	n int
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.n <= 0 {
-		return 0, errTooMuch
-	}
-	n, err := b.ReadCloser.Read(p[:min(len(p), b.n)])
-	b.n -= n
-	return n, err
-}
-
-// languageCode is the ISO 639-1 code that Whisper knows for a BCP 47 tag: "en"
-// for "en-US"; "" for none and for those that mean any language.
-func languageCode(tag string) string {
-	primary, _, _ := strings.Cut(strings.ToLower(tag), "-")
-	switch primary {
-	case "auto", "multi", "und":
-		return ""
-	}
-	return cmp.Or(map[string]string{"cmn": "zh", "fil": "tl", "nb": "no", "iw": "he"}[primary], primary)
 }

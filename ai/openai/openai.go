@@ -156,6 +156,24 @@ func (s doer) Do(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// errTooMuch is what the body of an answer over maxMessage ends with.
+var errTooMuch = errors.New("the answer is too long")
+
+// bounded is a body that ends with errTooMuch after n bytes.
+type bounded struct {
+	io.ReadCloser
+	n int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.n <= 0 {
+		return 0, errTooMuch
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.n)])
+	b.n -= n
+	return n, err
+}
+
 // errSlow is the cause when a server is given up.
 var errSlow = errors.New("nothing came in time")
 
