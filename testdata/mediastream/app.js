@@ -103,14 +103,17 @@ sockets.on('connection', (socket) => {
   const kept = { inbound: [], outbound: [] } // what was said on the tracks of a fork
 
   const send = (message) => socket.send(JSON.stringify({ streamSid, ...message }))
+  // What was sent before, of the echo, would be played first.
   const play = (sound, name) => {
+    echo = false
+    send({ event: 'clear' })
     send({ event: 'media', media: { payload: sound.toString('base64') } })
     send({ event: 'mark', mark: { name } })
     tell('sent', { name })
   }
   const keys = {
-    1: () => { echo = false; play(tone(600, 2), 'two seconds') },
-    2: () => { echo = false; play(tone(1300, 20), 'twenty seconds') },
+    1: () => play(tone(600, 2), 'two seconds'),
+    2: () => play(tone(1300, 20), 'twenty seconds'),
     3: () => { send({ event: 'clear' }); tell('cleared') },
     4: () => { echo = true },
     9: () => socket.close(),
