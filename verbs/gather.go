@@ -23,6 +23,9 @@ const (
 
 	// lastWords is how long the engine has for what was said at the end.
 	lastWords = 3 * time.Second
+
+	// partialEvery is the least time between two partial results.
+	partialEvery = 100 * time.Millisecond
 )
 
 // gather collects keys or speech while its prompts play; the kind that comes
@@ -203,6 +206,7 @@ type input struct {
 	partial    string       // text after them that may change
 	confidence float64      // of finals, 0 is not known
 	told       int          // partial results
+	toldAt     time.Time    // the last of them
 	finishing  bool         // finish has been called
 
 	speaking bool   // the prompts play
@@ -219,6 +223,7 @@ func (in *input) text() string {
 
 // key adds a key and reports whether that ends the input.
 func (in *input) key(key rune) bool {
+	in.longest.Stop() // it was no speech
 	if strings.ContainsRune(in.FinishOnKey, key) {
 		in.endKey, in.over = string(key), true
 		return true
@@ -325,11 +330,13 @@ func (in *input) score(h Heard) {
 	in.confidence = (in.confidence*float64(before) + h.Confidence*n) / (float64(before) + n)
 }
 
-// tellPartial tells what is understood so far, where that is asked for.
+// tellPartial tells what is understood so far, where that is asked for and was
+// not just told: each is a callback, and an engine may change its mind at any rate.
 func (in *input) tellPartial(h Heard) {
-	if in.PartialResultCallback == "" {
+	if in.PartialResultCallback == "" || in.told > 0 && time.Since(in.toldAt) < partialEvery {
 		return
 	}
+	in.toldAt = time.Now()
 	form := url.Values{
 		"UnstableSpeechResult": {in.text()}, "StableSpeechResult": {strings.Join(in.finals, " ")},
 		"SequenceNumber": {strconv.Itoa(in.told)},
@@ -369,9 +376,10 @@ func (in *input) end() {
 // deaf is the end of what the ears can tell.
 func (in *input) deaf() {
 	switch {
+	case in.over, in.digits != "": // keys have their own end
 	case in.finishing || in.text() != "":
 		in.over = true
-	case !in.over && in.digits == "":
+	default:
 		in.voice = false
 		in.wait(in.Timeout)
 	}
