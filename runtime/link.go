@@ -76,7 +76,11 @@ func (m *mediaStream) run(ctx context.Context, socket webhook.Socket) error {
 	open, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	var beside sync.WaitGroup
-	beside.Go(func() { end(l.read(open, live)) })
+	beside.Go(func() {
+		err := io.ErrUnexpectedEOF // a fault of ours ends the stream
+		l.call.guard(func() { err = l.read(open, live) })
+		end(err)
+	})
 	beside.Go(func() { l.watch(live) })
 	if l.list != nil {
 		beside.Go(func() { l.play(live) })
@@ -224,7 +228,7 @@ func (l *link) take(m stream.Message) error {
 
 // decode gives the sound of a payload.
 func (l *link) decode(payload []byte) ([]int16, error) {
-	telnyx, rate := l.start.Telnyx, l.leg.Stream().Rate()
+	telnyx, rate := l.start.Telnyx, l.list.Rate()
 	if l.decoder != nil {
 		samples, err := l.decoder.Decode(payload)
 		switch {

@@ -115,13 +115,7 @@ func (c *script) charge(ctx context.Context, p *texml.Pay, to Connector, what ve
 		return verbs.Paid{}, err
 	}
 	header := http.Header{"Content-Type": {"application/json"}}
-	switch {
-	case to.Token != "":
-		header.Set("Authorization", "Bearer "+to.Token)
-	case to.Username != "":
-		login := http.Request{Header: header}
-		login.SetBasicAuth(to.Username, to.Password)
-	}
+	to.authorize(header)
 	c.note("pay", p.TransactionType+" "+id+" at "+webhook.Redact(to.URL), "", 0)
 	resp, err := c.s.Web.Do(ctx, webhook.Request{URL: to.URL, Method: "POST", Header: header, Own: true, Once: true, Body: body})
 	if err != nil {

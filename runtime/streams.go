@@ -53,7 +53,7 @@ func (c *script) startStream(n *texml.Stream) service {
 	m.end = end
 	go func() {
 		defer close(m.done)
-		m.serve(ctx)
+		m.call.guard(func() { m.serve(ctx) })
 	}()
 	return m
 }
@@ -78,7 +78,7 @@ func (c *script) newStream(n *texml.Stream, alone bool) *mediaStream {
 	telnyx := c.set.Dialect == texml.Telnyx
 	m := &mediaStream{
 		call: c.call, leg: c.leg, label: n.Label, place: c.at(n), alone: alone,
-		keys: telnyx || alone, again: telnyx && n.EnableReconnect, done: make(chan struct{}),
+		keys: telnyx || alone, again: telnyx && n.EnableReconnect, done: make(chan struct{}), told: c.statusCallback(n, n.StatusCallbacks),
 		start: stream.Start{
 			Telnyx: telnyx, StreamSID: c.s.NewID("MZ"), AccountSID: c.rec.AccountSID, CallSID: c.rec.SID, SessionSID: c.rec.SID,
 			From: c.rec.From, To: c.rec.To, Tracks: tracks(n.Track), Format: stream.Format{Encoding: "PCMU", Rate: 8000},
@@ -89,13 +89,6 @@ func (c *script) newStream(n *texml.Stream, alone bool) *mediaStream {
 	}
 	for _, p := range n.Parameters {
 		m.start.Parameters = append(m.start.Parameters, stream.Parameter{Name: p.Name, Value: p.Value})
-	}
-	if n.StatusCallback != "" {
-		at, err := resolve(c.page.url, n.StatusCallback)
-		if err != nil {
-			c.Warn(n, 11100, "statusCallback: "+err.Error())
-		}
-		m.told = Request{URL: at, Method: n.StatusCallbackMethod}
 	}
 	var err error
 	if m.request, err = c.streamRequest(n); err == nil {
@@ -171,13 +164,7 @@ func (c *script) streamRequest(n *texml.Stream) (webhook.Request, error) {
 		if n.URL == "" {
 			r.URL = known.URL
 		}
-		switch {
-		case known.Token != "":
-			r.Header.Set("Authorization", "Bearer "+known.Token)
-		case known.Username != "":
-			login := http.Request{Header: r.Header}
-			login.SetBasicAuth(known.Username, known.Password)
-		}
+		known.authorize(r.Header)
 	}
 	at, err := resolve(c.page.url, r.URL)
 	if err != nil {
@@ -295,13 +282,9 @@ func (m *mediaStream) failed(err error) {
 // tell posts an event of the stream and what went wrong, "" for nothing (Twilio
 // and Telnyx, statusCallback of <Stream>).
 func (m *mediaStream) tell(event, wrong string) {
-	if m.told.URL == "" {
-		return
-	}
-	now := time.Now()
 	f := url.Values{
 		"AccountSid": {m.start.AccountSID}, "CallSid": {m.start.CallSID}, "StreamSid": {m.start.StreamSID},
-		"StreamName": {m.label}, "StreamEvent": {event}, "Timestamp": {iso(now)},
+		"StreamName": {m.label}, "StreamEvent": {event}, "Timestamp": {iso(time.Now())},
 	}
 	if m.start.Telnyx {
 		f.Set("CallSidLegacy", m.start.CallSID)
@@ -309,15 +292,14 @@ func (m *mediaStream) tell(event, wrong string) {
 	if wrong != "" {
 		f.Set("StreamError", wrong)
 	}
-	m.call.owe([]Callback{{
-		CallSID: m.start.CallSID, AccountSID: m.start.AccountSID,
-		URL: m.told.URL, Method: method(m.told.Method), Form: f.Encode(),
-		Token: m.call.s.NewID(""), Created: now, Due: now,
-	}})
+	m.call.owe(m.call.news(m.told, f))
 }
 
 // owe stores callbacks of the call that come from beside its goroutine.
 func (c *call) owe(news []Callback) {
+	if len(news) == 0 {
+		return
+	}
 	if err := c.s.Store.Owe(context.Background(), c.rec.AccountSID, c.rec.SID, news); err != nil {
 		c.s.Log.Error("callbacks could not be stored", "call", c.rec.SID, "error", err)
 		return
