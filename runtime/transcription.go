@@ -24,6 +24,10 @@ const (
 
 	// lastTranscript is how long engines have for what was said at the end.
 	lastTranscript = 3 * time.Second
+
+	// interimEvery is the least time between two texts of a track that are not
+	// final: an engine may change its mind at any rate.
+	interimEvery = 100 * time.Millisecond
 )
 
 // transcription tells the words of a call while they are spoken, from <Start> on.
@@ -120,6 +124,7 @@ func (t *transcription) listen(ctx context.Context, stream *media.Stream, n *tex
 
 // write tells the results of an engine until they end.
 func (t *transcription) write(ctx context.Context, track string, n *texml.Transcription, results iter.Seq2[ai.Result, error]) {
+	var told time.Time // the last text that was not final
 	for r, err := range results {
 		switch {
 		case ctx.Err() != nil:
@@ -129,8 +134,11 @@ func (t *transcription) write(ctx context.Context, track string, n *texml.Transc
 			return
 		}
 		text := strings.TrimSpace(r.Text)
-		if text == "" || !r.Final && !n.PartialResults {
+		if text == "" || !r.Final && (!n.PartialResults || time.Since(told) < interimEvery) {
 			continue
+		}
+		if !r.Final {
+			told = time.Now()
 		}
 		t.content(track, n, text, r)
 	}
