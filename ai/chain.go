@@ -122,7 +122,7 @@ func (s *Speaker) race(ctx context.Context, takes *sync.WaitGroup, ways []candid
 					return nil, context.Cause(ctx)
 				}
 				failed, start = t.first.err, true
-				s.over(t, failed)
+				s.over(ctx, t, failed)
 				continue
 			}
 			for _, slower := range running {
@@ -133,7 +133,7 @@ func (s *Speaker) race(ctx context.Context, takes *sync.WaitGroup, ways []candid
 			slow := running[len(running)-1]
 			failed, start = &Error{Provider: slow.Name, Kind: Timeout, Msg: fmt.Sprintf("no sound within %v", slow.Timeout)}, true
 			slow.health.failed(failed)
-			s.observe(Latency{Provider: slow.Name, Kind: "tts", Total: time.Since(slow.began), Err: failed})
+			tell(ctx, s.observe, Latency{Provider: slow.Name, Kind: "tts", Total: time.Since(slow.began), Err: failed})
 			if next == len(ways) {
 				return nil, failed
 			}
@@ -209,12 +209,12 @@ func (s *Speaker) play(ctx context.Context, t *take, yield func(pcm.Frame, error
 			case !more && ctx.Err() != nil:
 				return false, context.Cause(ctx)
 			case !more:
-				s.over(t, nil)
+				s.over(ctx, t, nil)
 				return true, nil
 			case p.err != nil && ctx.Err() != nil:
 				return false, context.Cause(ctx)
 			case p.err != nil:
-				s.over(t, p.err)
+				s.over(ctx, t, p.err)
 				return false, p.err
 			case !yield(p.frame, nil):
 				return false, nil
@@ -226,7 +226,7 @@ func (s *Speaker) play(ctx context.Context, t *take, yield func(pcm.Frame, error
 }
 
 // over notes how t went.
-func (s *Speaker) over(t *take, err error) {
+func (s *Speaker) over(ctx context.Context, t *take, err error) {
 	if err == nil {
 		t.health.worked()
 	} else {
@@ -236,5 +236,5 @@ func (s *Speaker) over(t *take, err error) {
 	if t.some && t.first.err == nil {
 		l.First = t.delay
 	}
-	s.observe(l)
+	tell(ctx, s.observe, l)
 }

@@ -251,7 +251,7 @@ func (l *Listener) listen(ctx context.Context, e *ear, h Hearing, t *tape, yield
 	measured := Latency{Provider: e.Name, Kind: "asr"}
 	defer func() {
 		measured.Total, measured.Err = time.Since(began), err
-		l.observe(measured)
+		tell(ctx, l.observe, measured)
 	}()
 	for r, err := range e.ASR.Hear(ctx, h, sound) {
 		switch {

@@ -129,7 +129,7 @@ func (s *Speaker) Speak(ctx context.Context, speech Speech, rate int) iter.Seq2[
 			return
 		}
 		if sound, ok := s.cached(ways, rate); ok {
-			s.observe(Latency{Provider: "cache", Kind: "tts"})
+			tell(ctx, s.observe, Latency{Provider: "cache", Kind: "tts"})
 			for f := range slices.Chunk(slices.Clone(sound), max(1, pcm.FrameLen(rate))) {
 				if !louder(f, nil) {
 					return
@@ -252,6 +252,22 @@ func gainOf(db float64) float64 {
 func amplify(f pcm.Frame, gain float64) {
 	for i, v := range f {
 		f[i] = int16(max(math.MinInt16, min(math.MaxInt16, math.Round(float64(v)*gain))))
+	}
+}
+
+type watchKey struct{}
+
+// Watch is ctx whose uses of providers are told to f as well, such as those of one
+// call. F must not block. A text that several ask for at once is told to the first.
+func Watch(ctx context.Context, f func(Latency)) context.Context {
+	return context.WithValue(ctx, watchKey{}, f)
+}
+
+// tell tells l to those who observe all uses and to who watches ctx.
+func tell(ctx context.Context, observe func(Latency), l Latency) {
+	observe(l)
+	if watch, ok := ctx.Value(watchKey{}).(func(Latency)); ok {
+		watch(l)
 	}
 }
 

@@ -335,3 +335,27 @@ func BenchmarkSpeakerFromTheCache(b *testing.B) {
 		}
 	}
 }
+
+// Whoever watches a context is told of the providers that fail under it, and of no
+// others.
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen []string
+		bad := failing{errors.New("broken")}
+		s := NewSpeaker(SpeakerConfig{Voices: []NamedTTS{{Name: "bad", TTS: bad}, {Name: "worse", TTS: bad}}})
+		ctx := Watch(t.Context(), func(l Latency) { seen = append(seen, l.Provider+" "+l.Err.Error()) })
+		for range s.Speak(ctx, Speech{Text: "Hello."}, 8000) {
+		}
+		for range s.Speak(t.Context(), Speech{Text: "Hello."}, 8000) {
+		}
+		if got := strings.Join(seen, ", "); got != "bad broken, worse broken" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+type failing struct{ err error }
+
+func (f failing) Speak(context.Context, Speech, int) iter.Seq2[pcm.Frame, error] {
+	return func(yield func(pcm.Frame, error) bool) { yield(nil, f.err) }
+}

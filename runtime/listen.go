@@ -57,7 +57,7 @@ func (c *script) Listen(ctx context.Context, g *texml.Gather) (<-chan verbs.Hear
 	})
 	both.Go(func() {
 		defer close(deaf)
-		c.guard(func() { c.understand(ctx, g, c.s.Ears.Hear(ctx, h, e.sound), tell) })
+		c.guard(func() { c.understand(ctx, g, c.s.Ears.Hear(c.watch(ctx), h, e.sound), tell) })
 		if lost := e.close(); lost > 0 {
 			c.note("warning", fmt.Sprintf("%d ms of the speech were lost: the machine is too slow", lost*20), "", 13340)
 		}
@@ -75,6 +75,16 @@ func (c *script) knows(n texml.Node, engine string) {
 	if ears, ok := c.s.Ears.(interface{ Has(engine string) bool }); ok && !ears.Has(engine) {
 		c.Warn(n, 0, "there is no "+engine+" in the configuration (ai.asr); the default hears in its place")
 	}
+}
+
+// watch is ctx in which a provider's fault is noted on the call's timeline, where the
+// next one goes on, too: it is why a voice changed or was late.
+func (c *call) watch(ctx context.Context) context.Context {
+	return ai.Watch(ctx, func(l ai.Latency) {
+		if l.Err != nil {
+			c.note("provider", l.Kind+" failed: "+l.Err.Error(), "", 0)
+		}
+	})
 }
 
 // understand tells the results of an engine until they end.

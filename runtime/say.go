@@ -73,7 +73,7 @@ func (c *script) utter(ctx context.Context, s *texml.Say) (*utterance, error) {
 		defer u.list.End()
 		begin := first
 		u.err = verbs.Guard(func() error {
-			return c.voice(ctx, s, u.rate, func(samples []int16) {
+			return c.voice(c.watch(ctx), s, u.rate, func(samples []int16) {
 				u.clip.Samples = append(u.clip.Samples, samples...)
 				u.list.Append(samples)
 				if begin != nil {

@@ -113,7 +113,7 @@ func (t *transcription) listen(ctx context.Context, stream *media.Stream, n *tex
 		t.ears = append(t.ears, e)
 		engines.Go(func() {
 			defer e.close()
-			t.call.guard(func() { t.write(ctx, track.name, n, t.call.s.Ears.Hear(ctx, h, e.sound)) })
+			t.call.guard(func() { t.write(ctx, track.name, n, t.call.s.Ears.Hear(t.call.watch(ctx), h, e.sound)) })
 		})
 	}
 	go func() {
