@@ -143,16 +143,16 @@ func readPaid(method string, status int, body []byte) (verbs.Paid, error) {
 	if d.Decode(&answer) != nil { // the error would quote it
 		return verbs.Paid{}, fmt.Errorf("the payment connector answered %d, and no JSON object as is expected", status)
 	}
-	done := verbs.Paid{Code: words(answer.ErrorCode), Message: words(answer.ErrorMessage), ProfileID: words(answer.ProfileID)}
+	done := verbs.Paid{Code: verbs.Plain(answer.ErrorCode), Message: verbs.Plain(answer.ErrorMessage), ProfileID: verbs.Plain(answer.ProfileID)}
 	for name, value := range answer.Parameters {
 		if done.Parameters == nil {
 			done.Parameters = map[string]string{}
 		}
-		done.Parameters[name] = words(value)
+		done.Parameters[name] = verbs.Plain(value)
 	}
-	field, id := "charge_id", words(answer.ChargeID)
+	field, id := "charge_id", verbs.Plain(answer.ChargeID)
 	if method == "tokenize" {
-		field, id = "token_id", words(answer.TokenID)
+		field, id = "token_id", verbs.Plain(answer.TokenID)
 	}
 	switch {
 	case done.Code != "" || done.Message != "":
@@ -164,20 +164,6 @@ func readPaid(method string, status int, body []byte) (verbs.Paid, error) {
 	}
 	done.ID = id
 	return done, nil
-}
-
-// words are a JSON value as text, "" for null.
-func words(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	}
-	b, _ := json.Marshal(v) // it came from JSON
-	return string(b)
 }
 
 // enteredFields are parameters that the platforms tell as they were entered in a

@@ -47,7 +47,7 @@ func (h httpRequest) fields(call Call, body []byte) url.Values {
 	}
 	for _, f := range h.Fields {
 		if v, ok := at(answer, f.Path); ok {
-			form.Set(f.As, text(v))
+			form.Set(f.As, Plain(v))
 		} else {
 			call.Warn(h.HTTPRequest, 0, "<HttpRequest>: the answer has no "+f.Path)
 		}
@@ -83,8 +83,9 @@ func at(v any, path string) (any, bool) {
 	return v, true
 }
 
-// text is a value as a parameter: words as they are, lists and objects as JSON.
-func text(v any) string {
+// Plain is a value of a JSON answer as a parameter: words as they are, lists and
+// objects as JSON.
+func Plain(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""

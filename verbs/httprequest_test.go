@@ -29,7 +29,7 @@ func TestFieldOfAnswer(t *testing.T) {
 		v, ok := at(answer, test.path)
 		got := ""
 		if ok {
-			got = text(v)
+			got = Plain(v)
 		}
 		if ok != test.ok || got != test.want {
 			t.Errorf("%q: got %q %v, want %q %v", test.path, got, ok, test.want, test.ok)
